@@ -1,0 +1,93 @@
+"""What every dataset is: samples of event frames in a fixed order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from redundancy.errors import UsageError
+
+Argument = str | int | float | bool | None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Consecutive samples of a dataset.
+
+    Attributes
+    ----------
+    start : int
+        Index in the dataset of the first sample.
+    frames : ndarray of float32, shape (sample, time, channel, y, x)
+        Event counts (or 0/1) per window; channel 0 holds OFF, channel 1 ON events.
+    labels : ndarray of int64, shape (sample,), or None
+        Class indices, None where the dataset has none.
+    """
+
+    start: int
+    frames: NDArray[np.float32]
+    labels: NDArray[np.int64] | None
+
+
+class Dataset(Protocol):
+    """Samples of event frames in a deterministic order.
+
+    Attributes
+    ----------
+    name : str
+        The registered name.
+    arguments : mapping
+        Every argument that determines the samples, defaults included, but no path:
+        what a checkpoint or a result stores to build the same dataset again.
+    location : str or None
+        The file or folder the samples come from, None where they are generated.
+    split : str
+        "train" or "test".
+    n_classes : int or None
+        Number of classes, None where there are no labels.
+    frame_shape : tuple of int
+        (time, channel, y, x) of every sample.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def arguments(self) -> Mapping[str, Argument]: ...
+    @property
+    def location(self) -> str | None: ...
+    @property
+    def split(self) -> str: ...
+    @property
+    def n_classes(self) -> int | None: ...
+    @property
+    def frame_shape(self) -> tuple[int, int, int, int]: ...
+
+    def __len__(self) -> int: ...
+
+    def batch(self, start: int, stop: int) -> Batch:
+        """Return samples `start` to `stop` (exclusive)."""
+        ...
+
+
+def iterate_batches(
+    dataset: Dataset, batch_size: int, n_samples: int | None = None
+) -> Iterator[Batch]:
+    """Yield the first `n_samples` of `dataset` in its order, `batch_size` at a time.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    batch_size : int
+        Samples a batch; the last one may be smaller.
+    n_samples : int, optional
+        How many samples in all; default all, and never more than there are.
+    """
+    if batch_size < 1:
+        raise UsageError(f"batch size must be at least 1, got {batch_size}")
+    total = len(dataset) if n_samples is None else min(n_samples, len(dataset))
+    for start in range(0, total, batch_size):
+        yield dataset.batch(start, min(start + batch_size, total))
