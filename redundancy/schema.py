@@ -37,12 +37,15 @@ FRAMES = "frames"
 EVENT_SUM = "event_sum"
 NONZERO_COUNT = "nonzero_count"
 EXAMPLE_FRAMES = "example_frames"
+MEAN_FRAMES = "mean_frames"
+INPUT_DENSITY = "input_density"
 
 # Root variables of a recording and of its state.
 LABEL = "label"
 PREDICTION = "prediction"
 N_CORRECT = "n_correct"
 N_LABELLED = "n_labelled"
+ACCURACY = "accuracy"
 
 # How a state variable merges with the same variable of another part.
 MERGE = "merge"

@@ -1,0 +1,203 @@
+"""Save a trained network, and open one: ours or anyone's."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from redundancy.checkpoint_formats import CHECKPOINT_FORMATS, recognise_format
+from redundancy.errors import CheckpointError, UsageError
+from redundancy.files import atomic_path, sha256_of
+from redundancy.networks import build_network, complete_arguments
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+FORMAT = "redundancy-checkpoint"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A trained network and where it comes from.
+
+    Attributes
+    ----------
+    network : str
+        Registered name of the network.
+    network_arguments : dict
+        All its arguments.
+    state_dict : mapping of str to Tensor
+    dataset : str or None
+        Registered name of the dataset it was trained on, if known.
+    dataset_arguments : dict
+        That dataset's arguments; never a path.
+    training_record : dict
+        How it was trained; empty if unknown.
+    sha256 : str
+        Of the file it was read from; empty before it is saved.
+    format : str
+        The checkpoint format it was read as.
+    notes : tuple of str
+        What a user should know about how the file was understood.
+    """
+
+    network: str
+    network_arguments: dict[str, Any]
+    state_dict: Mapping[str, Tensor]
+    dataset: str | None = None
+    dataset_arguments: dict[str, Any] = field(default_factory=dict)
+    training_record: dict[str, Any] = field(default_factory=dict)
+    sha256: str = ""
+    format: str = "redundancy"
+    notes: tuple[str, ...] = ()
+
+    def build_network(self) -> nn.Module:
+        """Build the network with its trained weights, in evaluation mode.
+
+        Raises
+        ------
+        CheckpointError
+            If a weight is missing, unexpected or of another shape.
+        """
+        network = build_network(self.network, **self.network_arguments)
+        _check_fit(self.network, network.state_dict(), self.state_dict)
+        network.load_state_dict(dict(self.state_dict))
+        return network.eval()
+
+
+def _check_fit(name: str, expected: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> None:
+    problems = [f"{key} is missing" for key in expected if key not in given]
+    problems += [f"{key} is unexpected" for key in given if key not in expected]
+    problems += [
+        f"{key} has shape {tuple(given[key].shape)}, expected {tuple(tensor.shape)}"
+        for key, tensor in expected.items()
+        if key in given and given[key].shape != tensor.shape
+    ]
+    if problems:
+        shown = "; ".join(problems[:6])
+        more = f"; and {len(problems) - 6} more" if len(problems) > 6 else ""
+        raise CheckpointError(
+            f"the weights do not fit {name} with the given arguments: {shown}{more}. "
+            "Give the arguments it was trained with as --network-arg key=value."
+        )
+
+
+def save_checkpoint(path: str | os.PathLike[str], checkpoint: Checkpoint) -> None:
+    """Write `checkpoint` to `path`, whole or not at all.
+
+    The file opens with ``torch.load(path, weights_only=True)``.
+    """
+    import torch
+
+    content = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "network": {"name": checkpoint.network, "arguments": checkpoint.network_arguments},
+        "dataset": None
+        if checkpoint.dataset is None
+        else {"name": checkpoint.dataset, "arguments": checkpoint.dataset_arguments},
+        "state_dict": {key: tensor.cpu() for key, tensor in checkpoint.state_dict.items()},
+        "training_record": checkpoint.training_record,
+    }
+    with atomic_path(path) as temporary:
+        torch.save(content, temporary)
+
+
+def load_checkpoint(
+    path: str | os.PathLike[str],
+    *,
+    checkpoint_format: str = "auto",
+    network_arguments: Mapping[str, Any] | None = None,
+) -> Checkpoint:
+    """Open a trained network.
+
+    Parameters
+    ----------
+    path : path
+    checkpoint_format : str, default "auto"
+        ``"redundancy"`` (ours), one of the foreign formats, or recognised by its keys.
+    network_arguments : mapping, optional
+        Override what the file says or leaves open.
+
+    Raises
+    ------
+    UsageError
+        If the file or the format does not exist.
+    CheckpointError
+        If the file is damaged, holds more than weights, or is not understood.
+    """
+    content = _read_weights(Path(path))
+    overrides = dict(network_arguments or {})
+    sha256 = sha256_of(path)
+    if checkpoint_format == "auto":
+        checkpoint_format = recognise_format(content)
+    if checkpoint_format == "redundancy":
+        return _from_ours(Path(path), content, overrides, sha256)
+    translated = CHECKPOINT_FORMATS.get(checkpoint_format)(content)
+    return Checkpoint(
+        network=translated.network,
+        network_arguments=complete_arguments(
+            translated.network, {**translated.network_arguments, **overrides}
+        ),
+        state_dict=translated.state_dict,
+        sha256=sha256,
+        format=checkpoint_format,
+        notes=translated.notes,
+    )
+
+
+def _read_weights(path: Path) -> Any:
+    import torch
+
+    if not path.exists():
+        raise UsageError(f"there is no checkpoint at {path}")
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder; a checkpoint file was expected")
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        if "weights_only" in str(error) or "Unsupported" in str(error):
+            raise CheckpointError(
+                f"{path} is not a file of weights only (it holds other Python objects, which "
+                "would run code when opened, or is no checkpoint at all); save the network's "
+                "state_dict() and try again"
+            ) from None
+        raise CheckpointError(f"{path} is damaged or not a PyTorch checkpoint") from None
+    except (RuntimeError, EOFError, ValueError, KeyError, OSError, AttributeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise CheckpointError(
+            f"{path} is damaged or not a PyTorch checkpoint ({reason})"
+        ) from None
+
+
+def _from_ours(
+    path: Path, content: Any, overrides: Mapping[str, Any], sha256: str
+) -> Checkpoint:
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise CheckpointError(f"{path} is not a checkpoint written by this project")
+    version = content.get("format_version")
+    if version != FORMAT_VERSION:
+        raise CheckpointError(
+            f"{path} has checkpoint format version {version}; this version of redundancy reads "
+            f"version {FORMAT_VERSION}"
+        )
+    try:
+        network, dataset = content["network"], content["dataset"]
+        return Checkpoint(
+            network=network["name"],
+            network_arguments=complete_arguments(
+                network["name"], {**network["arguments"], **overrides}
+            ),
+            state_dict=content["state_dict"],
+            dataset=None if dataset is None else dataset["name"],
+            dataset_arguments={} if dataset is None else dict(dataset["arguments"]),
+            training_record=content["training_record"],
+            sha256=sha256,
+        )
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(f"{path} is damaged: {error} is missing or malformed") from None

@@ -1,0 +1,46 @@
+"""Run a spiking network on one batch, whichever step mode it works in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+def is_multi_step(network: nn.Module) -> bool:
+    """Tell whether `network` takes whole sequences (time first) rather than timesteps.
+
+    A network is multi-step if any of its modules is; containers that loop over time
+    themselves count as multi-step, whatever they hold.
+    """
+    return any(getattr(module, "step_mode", None) == "m" for module in network.modules())
+
+
+def default_forward(network: nn.Module, x: Tensor) -> Tensor:
+    """Return the network's output.
+
+    Parameters
+    ----------
+    network : nn.Module
+    x : Tensor, shape (time, sample, channel, y, x)
+
+    Returns
+    -------
+    Tensor
+        What a multi-step network returns, or the outputs of a single-step network
+        stacked along a leading time axis.
+    """
+    import torch
+
+    if is_multi_step(network):
+        return cast("Tensor", network(x))
+    return torch.stack([network(step) for step in x])
+
+
+def reset_state(network: nn.Module) -> None:
+    """Bring every stateful neuron of `network` back to its initial state."""
+    for module in network.modules():
+        reset = getattr(module, "reset", None)
+        if callable(reset):
+            reset()

@@ -1,0 +1,72 @@
+"""The networks the project builds by name."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from redundancy.arguments import convert_arguments, signature_defaults
+from redundancy.registry import Registry
+
+if TYPE_CHECKING:
+    from torch import nn
+
+NETWORKS: Registry[Callable[[], "type[nn.Module]"]] = Registry("network")
+
+
+@NETWORKS.register("lif-snn-3")
+def _lif_snn_3() -> type[nn.Module]:
+    from redundancy.networks.lif_snn_3 import LIFSNN3
+
+    return LIFSNN3
+
+
+def network_arguments(name: str) -> dict[str, Any]:
+    """Return every argument of the network called `name` with its default."""
+    return signature_defaults(NETWORKS.get(name)())
+
+
+def complete_arguments(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `arguments` with the network's defaults filled in and strings converted.
+
+    Raises
+    ------
+    UsageError
+        For a network, an argument or a value that is not known; the message lists
+        what is.
+    """
+    return convert_arguments(f"network {name}", network_arguments(name), arguments)
+
+
+def build_network(name: str, **arguments: Any) -> nn.Module:
+    """Build a network by name, with fresh weights, in training mode.
+
+    Parameters
+    ----------
+    name : str
+        One of ``list(NETWORKS)``.
+    **arguments
+        The builder's own arguments (``network_arguments(name)``); strings are
+        converted to the type of the default, as the command line needs.
+
+    Raises
+    ------
+    UsageError
+        For a network, an argument or a value that is not known.
+    """
+    return NETWORKS.get(name)()(**complete_arguments(name, arguments))
+
+
+def network_summary(name: str) -> str:
+    """Return the first line of the network's documentation."""
+    return (inspect.getdoc(NETWORKS.get(name)()) or "").splitlines()[0]
+
+
+__all__ = [
+    "NETWORKS",
+    "build_network",
+    "complete_arguments",
+    "network_arguments",
+    "network_summary",
+]

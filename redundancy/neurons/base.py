@@ -1,0 +1,86 @@
+"""What an adapter tells about a spiking neuron module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from redundancy.registry import Registry
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class NeuronDescription:
+    """How a spiking neuron fires and resets.
+
+    Attributes
+    ----------
+    neuron_type : str
+        Name of its class.
+    framework : str
+        The library it comes from.
+    v_threshold : float
+    v_reset : float or None
+        None where a spike subtracts the threshold (soft reset).
+    fires_at : {">=", ">"}
+        How the potential compares with the threshold where the neuron fires.
+    has_time_axis : bool
+        Whether one call takes a whole sequence (time first), or one timestep.
+    """
+
+    neuron_type: str
+    framework: str
+    v_threshold: float
+    v_reset: float | None
+    fires_at: Literal[">=", ">"]
+    has_time_axis: bool
+
+
+class NeuronAdapter(Protocol):
+    """Reads one class of spiking neurons.
+
+    An adapter for your own neuron class is an object with these three methods,
+    registered under the qualified name of the class::
+
+        @NEURON_ADAPTERS.register("my_package.my_module.MyNeuron")
+        class MyNeuronAdapter: ...
+
+    It matches that class exactly, never a subclass: a subclass may compute another
+    potential from the same attributes.
+    """
+
+    def describe(self, module: nn.Module) -> NeuronDescription:
+        """Return how `module` fires and resets, as it is set now."""
+        ...
+
+    def potential(self, module: nn.Module) -> Tensor | float:
+        """Return the potential that `module` carries from one timestep to the next."""
+        ...
+
+    def replay(
+        self, module: nn.Module, currents: Tensor, potential: Tensor | float
+    ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Repeat what `module` did, timestep by timestep.
+
+        Parameters
+        ----------
+        module : nn.Module
+        currents : Tensor, shape (time, sample, ...)
+            The input X of the call.
+        potential : Tensor or float
+            The carried potential before the call.
+
+        Yields
+        ------
+        tuple of Tensor
+            Membrane potential before firing U, whether it fires, and the potential
+            carried on, each of shape (sample, ...). The first must not be changed by
+            the adapter afterwards.
+        """
+        ...
+
+
+NEURON_ADAPTERS: Registry[type[NeuronAdapter]] = Registry("neuron adapter")

@@ -1,0 +1,90 @@
+"""SpikingJelly 2.x: IFNode, LIFNode and ParametricLIFNode, exactly.
+
+A neuron's ``v`` after a call, and its ``v_seq``, are taken after the reset: the
+potential that crossed the threshold is never stored. So the call is repeated from
+its input and the potential before it, with SpikingJelly's own order of operations,
+which gives the pre-fire potential to the bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, cast
+
+from redundancy.neurons.base import NEURON_ADAPTERS, NeuronDescription
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+_NEURON = "spikingjelly.activation_based.neuron"
+
+
+class _SpikingJellyNode:
+    """What the three neurons share: they differ in how they charge."""
+
+    def describe(self, module: nn.Module) -> NeuronDescription:
+        node = cast(Any, module)
+        return NeuronDescription(
+            neuron_type=type(module).__name__,
+            framework="spikingjelly",
+            v_threshold=float(node.v_threshold),
+            v_reset=None if node.v_reset is None else float(node.v_reset),
+            fires_at=">=",
+            has_time_axis=node.step_mode == "m",
+        )
+
+    def potential(self, module: nn.Module) -> Tensor | float:
+        return cast("Tensor | float", module.v)
+
+    def replay(
+        self, module: nn.Module, currents: Tensor, potential: Tensor | float
+    ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        node = cast(Any, module)
+        # SpikingJelly's own rule turns the carried number or tensor into the state.
+        carried: Tensor = node.materialize_states((currents,), (potential,), "m")[0]
+        for current in currents:
+            charged = self._charge(node, current, carried)
+            fired = charged >= node.v_threshold
+            if node.v_reset is None:
+                carried = charged - fired.to(charged.dtype) * node.v_threshold
+            else:
+                carried = charged.masked_fill(fired, node.v_reset)
+            yield charged, fired, carried
+
+    def _charge(self, node: Any, current: Tensor, carried: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    @staticmethod
+    def _above_reset(node: Any, carried: Tensor) -> Tensor:
+        # Subtracting zero changes no bit and costs a pass over memory.
+        return carried - node.v_reset if node.v_reset else carried
+
+
+@NEURON_ADAPTERS.register(f"{_NEURON}.integrate_and_fire.IFNode")
+class IFNodeAdapter(_SpikingJellyNode):
+    """U = V + X."""
+
+    def _charge(self, node: Any, current: Tensor, carried: Tensor) -> Tensor:
+        return carried + current
+
+
+@NEURON_ADAPTERS.register(f"{_NEURON}.lif.LIFNode")
+class LIFNodeAdapter(_SpikingJellyNode):
+    """U = V + (X - (V - V_reset)) / tau, or V - (V - V_reset) / tau + X."""
+
+    def _charge(self, node: Any, current: Tensor, carried: Tensor) -> Tensor:
+        leak = self._above_reset(node, carried)
+        if node.decay_input:
+            return (current - leak).div_(node.tau).add_(carried)
+        return (carried - leak / node.tau).add_(current)
+
+
+@NEURON_ADAPTERS.register(f"{_NEURON}.plif.ParametricLIFNode")
+class ParametricLIFNodeAdapter(_SpikingJellyNode):
+    """As LIFNode, with the trained sigmoid(w) in place of 1 / tau."""
+
+    def _charge(self, node: Any, current: Tensor, carried: Tensor) -> Tensor:
+        leak, rate = self._above_reset(node, carried), node.w.sigmoid()
+        if node.decay_input:
+            return carried + (current - leak) * rate
+        return carried - leak * rate + current

@@ -1,0 +1,175 @@
+"""One spiking layer under observation: its calls, repeated, checked and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from redundancy import schema
+from redundancy.errors import RecordingError
+from redundancy.neurons import NeuronAdapter, NeuronDescription
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+QUANTITIES = (schema.SPIKE, schema.MEMBRANE_POTENTIAL, schema.INPUT_CURRENT)
+
+LAYER_DIMENSIONS = {
+    3: (schema.SAMPLE, schema.TIME, schema.CHANNEL),
+    5: (schema.SAMPLE, schema.TIME, schema.CHANNEL, schema.Y, schema.X),
+}
+_LONG_NAMES = {
+    schema.SPIKE: ("spikes", "spikes"),
+    schema.MEMBRANE_POTENTIAL: ("membrane potential before firing", "units of V_th"),
+    schema.INPUT_CURRENT: ("input current", "units of V_th"),
+}
+
+
+@dataclass
+class Call:
+    """What one call of a neuron module left behind; arrays are (time, sample, ...)."""
+
+    arrays: dict[str, list[NDArray[Any]]]
+
+
+@dataclass
+class Probe:
+    """The hooks of one spiking layer."""
+
+    name: str
+    module: nn.Module
+    adapter: NeuronAdapter
+    quantities: Sequence[str]
+    description: NeuronDescription
+    calls: list[Call] = field(default_factory=list)
+    _before: Tensor | float = 0.0
+
+    def attach(self) -> Iterator[Any]:
+        yield self.module.register_forward_pre_hook(self._on_entry, with_kwargs=True)
+        yield self.module.register_forward_hook(self._on_exit, with_kwargs=True)
+
+    def _on_entry(self, module: nn.Module, args: Any, kwargs: Any) -> None:
+        before = self.adapter.potential(module)
+        # The module may overwrite its state in place.
+        self._before = before if isinstance(before, float | int) else before.clone()
+
+    def _on_exit(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
+        currents = args[0] if args else next(iter(kwargs.values()))
+        spikes = output[0] if isinstance(output, tuple) else output
+        if not self.description.has_time_axis:
+            currents, spikes = currents.unsqueeze(0), spikes.unsqueeze(0)
+        self.calls.append(self._read(currents, spikes))
+
+    def _read(self, currents: Tensor, spikes: Tensor) -> Call:
+        """Repeat the call, check it against the network's own spikes, keep what is wanted."""
+        import torch
+
+        keep: dict[str, list[NDArray[Any]]] = {name: [] for name in self.quantities}
+        carried: Tensor | None = None
+        steps = self.adapter.replay(self.module, currents, self._before)
+        for time, (potential, fired, carried) in enumerate(steps):
+            self._check(potential, fired, spikes[time], time)
+            for name in self.quantities:
+                value = {
+                    schema.SPIKE: fired.view(torch.uint8),
+                    schema.MEMBRANE_POTENTIAL: potential,
+                    schema.INPUT_CURRENT: currents[time],
+                }[name]
+                keep[name].append(_to_numpy(value))
+        after = self.adapter.potential(self.module)
+        if carried is not None and isinstance(after, torch.Tensor):
+            self._check_carried(carried, after)
+        return Call(keep)
+
+    def _check(self, potential: Tensor, fired: Tensor, spikes: Tensor, time: int) -> None:
+        import torch
+
+        # A sum is one pass; only if it is not finite is it worth looking closer.
+        if not torch.isfinite(potential.sum()) and not torch.isfinite(potential).all():
+            kind = "NaN" if torch.isnan(potential).any() else "infinite"
+            raise RecordingError(
+                f"layer {self.name!r} has {kind} membrane potentials at timestep {time}; check "
+                "the network's weights and its input"
+            )
+        if not torch.equal(fired.to(spikes.dtype), spikes):
+            n_wrong = int((fired.to(spikes.dtype) != spikes).sum())
+            raise RecordingError(
+                f"layer {self.name!r} ({self.description.neuron_type}): at timestep {time}, "
+                f"{n_wrong} of {spikes.numel()} outputs are not 1 exactly where the membrane "
+                f"potential read from it is {self.description.fires_at} "
+                f"{self.description.v_threshold:g}; its dynamics are not what its class says, so "
+                "nothing read from it can be trusted"
+            )
+
+    def _check_carried(self, carried: Tensor, after: Tensor) -> None:
+        import torch
+
+        if carried.shape != after.shape or not torch.allclose(
+            carried.to(after.dtype), after, rtol=1e-5, atol=1e-6
+        ):
+            raise RecordingError(
+                f"layer {self.name!r} ({self.description.neuron_type}) ends in another membrane "
+                "potential than was read from it; its dynamics are not what its class says, so "
+                "nothing read from it can be trusted"
+            )
+
+
+def layers_of(
+    probe: Probe, n_samples: int, n_timesteps: int, looped: bool
+) -> Iterator[tuple[str, xr.Dataset]]:
+    """Yield each of a module's uses in one forward pass as a layer.
+
+    A multi-step module is called once a use, a single-step one once a timestep and
+    use: with `looped`, the whole network runs timestep by timestep, so that the uses
+    alternate; else containers loop over time, and each use is a block of calls.
+    """
+    calls = probe.calls
+    per_layer = 1 if probe.description.has_time_axis else n_timesteps
+    if len(calls) % per_layer:
+        raise RecordingError(
+            f"layer {probe.name!r} works in single-step mode and was called {len(calls)} times in "
+            f"a forward pass of {n_timesteps} timesteps; a multiple of {n_timesteps} was expected"
+        )
+    n_layers = len(calls) // per_layer
+    for k in range(n_layers):
+        own = calls[k::n_layers] if looped else calls[k * per_layer : (k + 1) * per_layer]
+        name = probe.name if k == 0 else f"{probe.name}@{k}"
+        variables = {}
+        for quantity in probe.quantities:
+            array = np.stack([step for call in own for step in call.arrays[quantity]], axis=1)
+            dims = LAYER_DIMENSIONS.get(array.ndim)
+            if dims is None or array.shape[:2] != (n_samples, n_timesteps):
+                raise RecordingError(
+                    f"layer {name!r} gave {quantity} of shape {array.shape}; expected ({n_samples} "
+                    f"samples, {n_timesteps} timesteps, channels) or (…, channels, y, x)"
+                )
+            long_name, units = _LONG_NAMES[quantity]
+            variables[quantity] = (dims, array, {"long_name": long_name, "units": units})
+        yield name, xr.Dataset(variables, attrs=_layer_attributes(probe.description))
+
+
+def _layer_attributes(description: NeuronDescription) -> dict[str, Any]:
+    attributes: dict[str, Any] = {
+        schema.NEURON_TYPE: description.neuron_type,
+        schema.FRAMEWORK: description.framework,
+        schema.V_THRESHOLD: description.v_threshold,
+        schema.FIRES_AT: description.fires_at,
+    }
+    if description.v_reset is not None:
+        attributes[schema.V_RESET] = description.v_reset
+    return attributes
+
+
+def _to_numpy(tensor: Tensor) -> NDArray[Any]:
+    import torch
+
+    if tensor.dtype in (torch.bfloat16, torch.float16):
+        tensor = tensor.float()
+    return tensor.cpu().numpy()
+
+

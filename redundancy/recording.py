@@ -1,0 +1,248 @@
+"""Hooks on every spiking neuron turn one batch into an :class:`xarray.DataTree`."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from redundancy import schema
+from redundancy.errors import RecordingError, UsageError
+from redundancy.forward import default_forward, is_multi_step, reset_state
+from redundancy.neurons import find_spiking_layers
+from redundancy.probe import LAYER_DIMENSIONS, QUANTITIES, Probe, layers_of
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+    Forward = Callable[[nn.Module, Tensor], Tensor]
+
+class Recorder:
+    """Records what the spiking neurons of a network do, batch by batch.
+
+    Use it as a context manager: hooks are attached on entry; on exit, also after an
+    exception, they are removed, every module's train/eval mode is restored and neuron
+    states are reset.
+
+    Parameters
+    ----------
+    network : nn.Module
+    quantities : sequence of str, default ("spike",)
+        Which of ``spike``, ``membrane_potential`` (before firing) and
+        ``input_current`` to keep. The potential is computed and checked in any case.
+    forward : callable, optional
+        ``forward(network, x)`` with x of shape (time, sample, channel, y, x) returns
+        the network's output. By default one call for multi-step networks and a loop
+        over time for single-step ones (:func:`redundancy.forward.default_forward`).
+
+    Raises
+    ------
+    RecordingError
+        If the network is compiled, has no spiking neuron, or one that cannot be read.
+
+    Warns
+    -----
+    UserWarning
+        If batch normalisation uses the statistics of the batch.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        *,
+        quantities: Sequence[str] = (schema.SPIKE,),
+        forward: Forward | None = None,
+    ) -> None:
+        unknown = set(quantities) - set(QUANTITIES)
+        if unknown:
+            raise UsageError(
+                f"quantities must be of {', '.join(QUANTITIES)}, got {', '.join(sorted(unknown))}"
+            )
+        _refuse_compiled(network)
+        self._network = network
+        self._forward: Forward = forward or default_forward
+        self._stack = contextlib.ExitStack()
+        self._verified = False
+        self._looped = not is_multi_step(network)
+        modules = dict(network.named_modules())
+        self._probes = [
+            Probe(
+                name, module, adapter, tuple(quantities), adapter.describe(module)
+            )
+            for name, adapter in find_spiking_layers(network).items()
+            for module in [modules.get(name, network)]
+        ]
+
+    def __enter__(self) -> Recorder:
+        with contextlib.ExitStack() as stack:
+            modes = [(module, module.training) for module in self._network.modules()]
+            stack.callback(_restore_modes, modes)
+            stack.callback(reset_state, self._network)
+            self._network.eval()
+            _warn_about_batch_statistics(self._network)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stack.close()
+
+    def record(
+        self,
+        frames: NDArray[np.float32],
+        *,
+        labels: NDArray[np.int64] | None = None,
+        start: int = 0,
+    ) -> xr.DataTree:
+        """Run one batch through the network and return what its neurons did.
+
+        Parameters
+        ----------
+        frames : ndarray, shape (sample, time, channel, y, x)
+        labels : ndarray of int, shape (sample,), optional
+        start : int, default 0
+            Index in the dataset of the first sample.
+
+        Returns
+        -------
+        xarray.DataTree
+            One node per spiking layer, in the order they are first called, named by
+            the module's qualified name, with ``@k`` for the k-th further call in one
+            forward pass; dimensions (sample, time, channel, y, x) or (sample, time,
+            channel). Beside them ``input_frames``; the root holds predictions and labels.
+
+        Raises
+        ------
+        RecordingError
+            If what was read disagrees with what the network did, naming the layer.
+        """
+        import torch
+
+        with torch.inference_mode():
+            device = next(
+                (p.device for p in self._network.parameters()), torch.device("cpu")
+            )
+            inputs = torch.from_numpy(np.ascontiguousarray(frames)).to(device).transpose(0, 1)
+            bare = None if self._verified else self._run_bare(inputs)
+            output = self._run_hooked(inputs)
+            if bare is not None:
+                _check_same_output(bare, output)
+                self._verified = True
+        return self._assemble(frames, labels, output, start)
+
+    def _run_bare(self, inputs: Tensor) -> Tensor:
+        import torch
+
+        reset_state(self._network)
+        # Both runs see the same random numbers, for networks that draw some.
+        with torch.random.fork_rng(_devices(inputs)):
+            return self._forward(self._network, inputs)
+
+    def _run_hooked(self, inputs: Tensor) -> Tensor:
+        reset_state(self._network)
+        self._order: list[Probe] = []
+        with contextlib.ExitStack() as hooks:
+            for probe in self._probes:
+                probe.calls = []
+                for handle in probe.attach():
+                    hooks.callback(handle.remove)
+                handle = probe.module.register_forward_pre_hook(
+                    lambda module, args, probe=probe: self._note(probe)
+                )
+                hooks.callback(handle.remove)
+            return self._forward(self._network, inputs)
+
+    def _note(self, probe: Probe) -> None:
+        if probe not in self._order:
+            self._order.append(probe)
+
+    def _assemble(
+        self,
+        frames: NDArray[np.float32],
+        labels: NDArray[np.int64] | None,
+        output: Tensor,
+        start: int,
+    ) -> xr.DataTree:
+        n_samples, n_timesteps = frames.shape[:2]
+        samples = np.arange(start, start + n_samples)
+        root = xr.Dataset(coords={schema.SAMPLE: samples})
+        scores = output.mean(0) if output.dim() == 3 and len(output) == n_timesteps else output
+        if scores.dim() == 2 and len(scores) == n_samples:
+            root[schema.PREDICTION] = (schema.SAMPLE, scores.argmax(1).cpu().numpy())
+        if labels is not None:
+            root[schema.LABEL] = (schema.SAMPLE, labels)
+        nodes = {schema.INPUT_NODE: _input_dataset(frames)}
+        for probe in self._order:
+            for name, dataset in layers_of(probe, n_samples, n_timesteps, self._looped):
+                dataset.attrs[schema.POSITION] = len(nodes) - 1
+                nodes[name] = dataset
+        return xr.DataTree.from_dict({"/": root, **nodes})
+
+
+def _input_dataset(frames: NDArray[np.float32]) -> xr.Dataset:
+    attributes = {"long_name": "input event frames", "units": "events"}
+    return xr.Dataset({schema.FRAMES: (LAYER_DIMENSIONS[5], frames, attributes)})
+
+
+def _devices(tensor: Tensor) -> list[torch.device]:
+    return [tensor.device] if tensor.device.type == "cuda" else []
+
+
+def _check_same_output(bare: Tensor, hooked: Tensor) -> None:
+    import torch
+
+    if bare.shape != hooked.shape or not torch.allclose(bare, hooked, rtol=0, atol=0, equal_nan=True):
+        difference = (
+            f"by up to {float((bare - hooked).abs().max()):.3g}"
+            if bare.shape == hooked.shape
+            else f"in shape, {tuple(bare.shape)} and {tuple(hooked.shape)}"
+        )
+        raise RecordingError(
+            f"the network's outputs with and without recording differ {difference}; either it is "
+            "not deterministic or reading it disturbs it, so nothing was recorded"
+        )
+
+
+def _refuse_compiled(network: nn.Module) -> None:
+    import torch
+
+    for name, module in network.named_modules():
+        compiled = getattr(module, "_compiled_call_impl", None) is not None
+        if compiled or type(module).__name__ == "OptimizedModule":
+            raise RecordingError(
+                f"module {name or type(module).__name__!r} is compiled (torch.compile), and "
+                "compiled modules ignore hooks; pass the network as it was before compiling"
+            )
+        if isinstance(module, torch.jit.ScriptModule):
+            raise RecordingError(
+                f"module {name or type(module).__name__!r} is a TorchScript module, whose neurons "
+                "cannot be read; pass the network as it was before scripting"
+            )
+
+
+def _warn_about_batch_statistics(network: nn.Module) -> None:
+    import torch
+
+    names = [
+        name
+        for name, module in network.named_modules()
+        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm) and module.running_mean is None
+    ]
+    if names:
+        warnings.warn(
+            f"batch normalisation without running statistics ({', '.join(names[:4])}"
+            f"{', …' if len(names) > 4 else ''}): outputs depend on which samples share a batch, "
+            "and so do all results",
+            UserWarning,
+            stacklevel=4,
+        )
+
+
+def _restore_modes(modes: list[tuple[nn.Module, bool]]) -> None:
+    for module, training in modes:
+        module.training = training

@@ -1,0 +1,427 @@
+"""Train a network on a dataset, resumably, and keep the record of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from redundancy.checkpoint import Checkpoint, save_checkpoint
+from redundancy.datasets.base import Dataset, iterate_batches
+from redundancy.devices import resolve_device
+from redundancy.errors import CheckpointError, UsageError
+from redundancy.files import atomic_path, write_text
+from redundancy.networks import build_network, complete_arguments
+from redundancy.provenance import versions
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+LOSSES = ("mse", "cross-entropy")
+_CACHED_FRAME_BYTES = 2 * 1024**3
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained: Adam with a cosine schedule to `final_learning_rate`.
+
+    Attributes
+    ----------
+    epochs, batch_size : int
+    learning_rate, final_learning_rate, weight_decay : float
+    loss : {"mse", "cross-entropy"}
+        Mean squared error of the output rate against one-hot labels, as the paper
+        trains, or cross-entropy of the rates.
+    shift : int
+        Each training sample is moved by up to this many pixels in y and x, drawn anew
+        in every epoch; 0 for none.
+    seed : int
+        Of the weights, the order of samples and the shifts.
+    """
+
+    epochs: int = 30
+    batch_size: int = 32
+    learning_rate: float = 1e-3
+    final_learning_rate: float = 1e-6
+    weight_decay: float = 0.0
+    loss: str = "mse"
+    shift: int = 0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.loss not in LOSSES:
+            raise UsageError(f"loss must be one of {', '.join(LOSSES)}, got {self.loss!r}")
+        if min(self.epochs, self.batch_size) < 1 or self.shift < 0 or self.learning_rate <= 0:
+            raise UsageError(
+                "epochs and batch size must be at least 1, the learning rate positive and the "
+                f"shift not negative, got {self}"
+            )
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch came to; accuracies are fractions, times seconds."""
+
+    epoch: int
+    loss: float
+    train_accuracy: float
+    test_accuracy: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class TrainingFiles:
+    """The files of one training, all beside the final checkpoint."""
+
+    final: Path
+
+    @property
+    def best(self) -> Path:
+        """Weights of the epoch with the highest test accuracy."""
+        return self.final.with_name(f"{self.final.stem}.best{self.final.suffix}")
+
+    @property
+    def last(self) -> Path:
+        """Everything needed to go on after an interruption; removed at the end."""
+        return self.final.with_name(f"{self.final.stem}.last{self.final.suffix}")
+
+    @property
+    def record(self) -> Path:
+        """The training record."""
+        return self.final.with_name(f"{self.final.stem}.training.json")
+
+
+def train(
+    network: str,
+    network_arguments: Mapping[str, Any],
+    train_set: Dataset,
+    test_set: Dataset,
+    path: Path,
+    *,
+    recipe: Recipe = Recipe(),
+    device: str = "auto",
+    resume: bool = False,
+    command: str = "",
+    on_epoch: Callable[[Epoch, int], None] | None = None,
+    on_batch: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Train a network and write its checkpoints and record.
+
+    Parameters
+    ----------
+    network : str
+        Registered name.
+    network_arguments : mapping
+        Arguments; classes, timesteps and input shape are taken from `train_set`
+        where they are not given.
+    train_set, test_set : Dataset
+    path : Path
+        Of the final checkpoint (weights after the last epoch). Beside it come the best
+        epoch's weights (``*.best.pt``), the state to resume from (``*.last.pt``, until
+        the end) and the record (``*.training.json``).
+    recipe : Recipe
+    device : str
+    resume : bool
+        Go on from ``*.last.pt`` if it is there. The result is the same as without
+        the interruption.
+    command : str
+        Written into the record.
+    on_epoch, on_batch : callable, optional
+        Called with (epoch, number of epochs) and (samples done, samples in all).
+
+    Returns
+    -------
+    dict
+        The training record.
+
+    Raises
+    ------
+    UsageError
+        If the network does not fit the data, or the data has no labels.
+    """
+    return _Training(
+        network, _fit_to_data(network, network_arguments, train_set), train_set, test_set,
+        TrainingFiles(Path(path)), recipe, device, command,
+    ).run(resume, on_epoch, on_batch)  # fmt: skip
+
+
+def _fit_to_data(
+    network: str, arguments: Mapping[str, Any], train_set: Dataset
+) -> dict[str, Any]:
+    if train_set.n_classes is None:
+        raise UsageError(f"training needs labels, and dataset {train_set.name} has none")
+    n_timesteps, n_channels, height, width = train_set.frame_shape
+    derived = {
+        "n_classes": train_set.n_classes,
+        "n_timesteps": n_timesteps,
+        "input_channels": n_channels,
+        "input_size": (height, width),
+    }
+    complete = complete_arguments(network, {**derived, **arguments})
+    for name, value in derived.items():
+        if complete[name] != value:
+            raise UsageError(
+                f"network argument {name}={complete[name]} does not fit dataset "
+                f"{train_set.name}, which has {name}={value}"
+            )
+    return complete
+
+
+class _Training:
+    """One training's moving parts."""
+
+    def __init__(
+        self,
+        network: str,
+        network_arguments: dict[str, Any],
+        train_set: Dataset,
+        test_set: Dataset,
+        files: TrainingFiles,
+        recipe: Recipe,
+        device: str,
+        command: str,
+    ) -> None:
+        import torch
+
+        torch.manual_seed(recipe.seed)
+        self.device = resolve_device(device)
+        self.network_name, self.network_arguments = network, network_arguments
+        self.train_set, self.test_set = train_set, test_set
+        self.files, self.recipe, self.command = files, recipe, command
+        self.network: nn.Module = build_network(network, **network_arguments).to(self.device)
+        self.optimizer = torch.optim.Adam(
+            self.network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
+        )
+        self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(
+            self.optimizer, T_max=recipe.epochs, eta_min=recipe.final_learning_rate
+        )
+        self.samples = _Samples(train_set)
+        self.epochs: list[Epoch] = []
+
+    def run(
+        self,
+        resume: bool,
+        on_epoch: Callable[[Epoch, int], None] | None,
+        on_batch: Callable[[int, int], None] | None,
+    ) -> dict[str, Any]:
+        if resume and self.files.last.exists():
+            self._resume()
+        while len(self.epochs) < self.recipe.epochs:
+            epoch = self._one_epoch(len(self.epochs), on_batch)
+            self.epochs.append(epoch)
+            self.schedule.step()
+            if epoch.test_accuracy > max((e.test_accuracy for e in self.epochs[:-1]), default=-1.0):
+                save_checkpoint(self.files.best, self._checkpoint())
+            self._save_state()
+            write_text(self.files.record, json.dumps(self._record(), indent=1) + "\n")
+            if on_epoch is not None:
+                on_epoch(epoch, self.recipe.epochs)
+        save_checkpoint(self.files.final, self._checkpoint())
+        self.files.last.unlink(missing_ok=True)
+        return self._record()
+
+    def _one_epoch(self, index: int, on_batch: Callable[[int, int], None] | None) -> Epoch:
+        began = time.monotonic()
+        self.network.train()
+        random = np.random.default_rng([self.recipe.seed, index])
+        total_loss, n_correct, n_done = 0.0, 0, 0
+        order = random.permutation(len(self.train_set))
+        for chosen in _slices(order, self.recipe.batch_size):
+            frames, labels = self.samples.take(chosen)
+            frames = _shifted(frames, self.recipe.shift, random)
+            loss, correct = self._step(frames, labels)
+            total_loss += loss * len(chosen)
+            n_correct += correct
+            n_done += len(chosen)
+            if on_batch is not None:
+                on_batch(n_done, len(order))
+        mean_loss = total_loss / n_done
+        if not math.isfinite(mean_loss):
+            raise UsageError(
+                f"training diverged in epoch {index + 1} (loss {mean_loss}); "
+                "try a smaller --learning-rate"
+            )
+        return Epoch(
+            epoch=index + 1,
+            loss=mean_loss,
+            train_accuracy=n_correct / n_done,
+            test_accuracy=self._test_accuracy(),
+            seconds=time.monotonic() - began,
+        )
+
+    def _step(self, frames: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[float, int]:
+        import torch
+        from spikingjelly.activation_based import functional
+
+        target = torch.from_numpy(labels).to(self.device)
+        rates = self.network(self._to_input(frames))
+        if self.recipe.loss == "mse":
+            one_hot = torch.nn.functional.one_hot(target, rates.shape[1]).to(rates.dtype)
+            loss = torch.nn.functional.mse_loss(rates, one_hot)
+        else:
+            loss = torch.nn.functional.cross_entropy(rates, target)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        functional.reset_net(self.network)
+        return float(loss.detach()), int((rates.argmax(1) == target).sum())
+
+    def _to_input(self, frames: NDArray[np.float32]) -> Tensor:
+        import torch
+
+        return torch.from_numpy(frames).to(self.device).transpose(0, 1)
+
+    def _test_accuracy(self) -> float:
+        import torch
+        from spikingjelly.activation_based import functional
+
+        self.network.eval()
+        n_correct = 0
+        with torch.inference_mode():
+            for batch in iterate_batches(self.test_set, self.recipe.batch_size):
+                predicted = self.network(self._to_input(batch.frames)).argmax(1).cpu().numpy()
+                n_correct += int((predicted == batch.labels).sum())
+                functional.reset_net(self.network)
+        return n_correct / len(self.test_set)
+
+    def _record(self) -> dict[str, Any]:
+        best = max(self.epochs, key=lambda epoch: epoch.test_accuracy)
+        return {
+            "command": self.command,
+            "network": {"name": self.network_name, "arguments": self.network_arguments},
+            "dataset": {
+                "name": self.train_set.name,
+                "arguments": dict(self.train_set.arguments),
+                "n_train": len(self.train_set),
+                "n_test": len(self.test_set),
+            },
+            "recipe": dataclasses.asdict(self.recipe),
+            "device": self._device_name(),
+            "versions": versions(),
+            "final_test_accuracy": self.epochs[-1].test_accuracy,
+            "best_test_accuracy": best.test_accuracy,
+            "best_epoch": best.epoch,
+            "seconds": sum(epoch.seconds for epoch in self.epochs),
+            "epochs": [dataclasses.asdict(epoch) for epoch in self.epochs],
+        }
+
+    def _device_name(self) -> str:
+        import torch
+
+        return torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "cpu"
+
+    def _checkpoint(self) -> Checkpoint:
+        return Checkpoint(
+            network=self.network_name,
+            network_arguments=self.network_arguments,
+            state_dict=self.network.state_dict(),
+            dataset=self.train_set.name,
+            dataset_arguments=dict(self.train_set.arguments),
+            training_record=self._record(),
+        )
+
+    def _save_state(self) -> None:
+        import torch
+
+        state = {
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "epochs": [dataclasses.asdict(epoch) for epoch in self.epochs],
+            "training": self._identity(),
+        }
+        with atomic_path(self.files.last) as temporary:
+            torch.save(state, temporary)
+
+    def _resume(self) -> None:
+        import torch
+
+        try:
+            state = torch.load(self.files.last, map_location=self.device, weights_only=True)
+            same = state["training"] == self._identity()
+        except Exception as error:
+            raise CheckpointError(
+                f"{self.files.last} cannot be resumed from ({type(error).__name__}); "
+                "delete it to start anew"
+            ) from error
+        if not same:
+            raise UsageError(
+                f"{self.files.last} belongs to a training with other settings; "
+                "delete it to start anew, or repeat the settings it was started with"
+            )
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.epochs = [Epoch(**epoch) for epoch in state["epochs"]]
+
+    def _identity(self) -> dict[str, Any]:
+        """Return what must be equal for a training to be the same one."""
+        return {
+            "network": self.network_name,
+            "network_arguments": self.network_arguments,
+            "dataset": self.train_set.name,
+            "dataset_arguments": dict(self.train_set.arguments),
+            "recipe": dataclasses.asdict(self.recipe),
+        }
+
+
+class _Samples:
+    """Random access to a dataset, keeping frames in memory up to a limit."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._dataset = dataset
+        self._kept: dict[int, tuple[NDArray[np.float32], int]] = {}
+        n_kept = _CACHED_FRAME_BYTES // (4 * math.prod(dataset.frame_shape))
+        self._limit = int(n_kept)
+
+    def take(
+        self, indices: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Return the frames (sample, time, channel, y, x) and labels of `indices`."""
+        pairs = [self._one(int(index)) for index in indices]
+        return (
+            np.stack([frames for frames, _ in pairs]),
+            np.array([label for _, label in pairs], dtype=np.int64),
+        )
+
+    def _one(self, index: int) -> tuple[NDArray[np.float32], int]:
+        if index in self._kept:
+            return self._kept[index]
+        batch = self._dataset.batch(index, index + 1)
+        if batch.labels is None:
+            raise UsageError(f"training needs labels, and dataset {self._dataset.name} has none")
+        pair = (batch.frames[0], int(batch.labels[0]))
+        if len(self._kept) < self._limit:
+            self._kept[index] = pair
+        return pair
+
+
+def _slices(order: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:
+    for start in range(0, len(order), size):
+        yield order[start : start + size]
+
+
+def _shifted(
+    frames: NDArray[np.float32], limit: int, random: np.random.Generator
+) -> NDArray[np.float32]:
+    """Return `frames` with each sample moved by up to `limit` pixels, zeros moving in."""
+    if limit == 0:
+        return frames
+    height, width = frames.shape[-2:]
+    padded = np.pad(frames, [(0, 0)] * 3 + [(limit, limit)] * 2)
+    offsets = random.integers(0, 2 * limit + 1, size=(len(frames), 2))
+    return np.stack(
+        [
+            sample[..., y : y + height, x : x + width]
+            for sample, (y, x) in zip(padded, offsets, strict=True)
+        ]
+    )
