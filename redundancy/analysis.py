@@ -1,0 +1,247 @@
+"""Network x dataset -> results: one streamed pass, nothing kept but states."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import xarray as xr
+
+from redundancy import schema
+from redundancy.datasets.base import Dataset, iterate_batches
+from redundancy.devices import resolve_device
+from redundancy.errors import RecordingError, UsageError
+from redundancy.provenance import versions
+from redundancy.recording import Recorder
+from redundancy.results import Results, pack
+from redundancy.stats import Accuracy, FiringRate, InputEvents, Statistic, merge
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from redundancy.checkpoint import Checkpoint
+    from redundancy.recording import Forward
+
+Progress = Callable[[int, int], None]
+DEFAULT_BATCH_SIZE = 16
+
+_ROOT_STATISTIC = Accuracy()
+_INPUT_STATISTIC = InputEvents()
+_LAYER_STATISTICS: tuple[Statistic, ...] = (FiringRate(),)
+
+
+def network_recordings(
+    network: nn.Module,
+    dataset: Dataset,
+    *,
+    quantities: Sequence[str] = (schema.SPIKE,),
+    batch_size: int = DEFAULT_BATCH_SIZE,
+    n_samples: int | None = None,
+    device: str = "auto",
+    forward: Forward | None = None,
+) -> Iterator[xr.DataTree]:
+    """Run a dataset through a network and yield a recording of every batch.
+
+    Parameters
+    ----------
+    network : nn.Module
+    dataset : Dataset
+    quantities : sequence of str
+        See :class:`redundancy.recording.Recorder`.
+    batch_size : int
+    n_samples : int, optional
+        Only the first so many samples.
+    device : str
+    forward : callable, optional
+        See :class:`redundancy.recording.Recorder`.
+
+    Yields
+    ------
+    xarray.DataTree
+    """
+    network = network.to(resolve_device(device))
+    with Recorder(network, quantities=quantities, forward=forward) as recorder:
+        for batch in iterate_batches(dataset, batch_size, n_samples):
+            yield recorder.record(batch.frames, labels=batch.labels, start=batch.start)
+
+
+def observe(recording: xr.DataTree) -> xr.DataTree:
+    """Return the states of all statistics for one recording."""
+    states: dict[str, xr.Dataset] = {}
+    for name, node in recording.children.items():
+        layer = node.to_dataset(inherit=False)
+        if name == schema.INPUT_NODE:
+            states[name] = _INPUT_STATISTIC.observe(layer)
+        else:
+            parts = [statistic.observe(layer) for statistic in _LAYER_STATISTICS]
+            states[name] = xr.merge(parts, combine_attrs="override", compat="equals")
+    root = _ROOT_STATISTIC.observe(recording.to_dataset())
+    return xr.DataTree.from_dict({"/": root, **states})
+
+
+def merge_states(first: xr.DataTree, second: xr.DataTree) -> xr.DataTree:
+    """Return the states of the samples of both; `first` holds the earlier ones.
+
+    Raises
+    ------
+    RecordingError
+        If the two do not hold the same layers.
+    """
+    if set(first.children) != set(second.children):
+        difference = sorted(set(first.children) ^ set(second.children))
+        raise RecordingError(
+            f"not every batch ran through the same layers: {', '.join(difference)} "
+            "took part in some of them only"
+        )
+    nodes = {
+        name: merge(node.to_dataset(inherit=False), second[name].to_dataset(inherit=False))
+        for name, node in first.children.items()
+    }
+    root = merge(first.to_dataset(), second.to_dataset())
+    return xr.DataTree.from_dict({"/": root, **nodes})
+
+
+def analyze_recordings(
+    recordings: Iterable[xr.DataTree],
+    provenance: Mapping[str, Any],
+    *,
+    total: int | None = None,
+    progress: Progress | None = None,
+) -> Results:
+    """Reduce recordings of disjoint samples, in the order of the dataset, to results.
+
+    Parameters
+    ----------
+    recordings : iterable of DataTree
+        Consumed one at a time; none is kept.
+    provenance : mapping
+        Root attributes of the results.
+    total : int, optional
+        Number of samples to come, for `progress`.
+    progress : callable, optional
+        Called with (samples done, `total`).
+
+    Raises
+    ------
+    UsageError
+        If there is no sample.
+
+    Warns
+    -----
+    UserWarning
+        If the network never spikes.
+    """
+    state: xr.DataTree | None = None
+    n_done = 0
+    for recording in recordings:
+        observed = observe(recording)
+        state = observed if state is None else merge_states(state, observed)
+        n_done += recording.sizes[schema.SAMPLE]
+        if progress is not None:
+            progress(n_done, total or n_done)
+    if state is None:
+        raise UsageError("there is no sample to analyse")
+    statistics = {
+        type(statistic).__name__: dataclasses.asdict(statistic)  # type: ignore[call-overload]
+        for statistic in (_ROOT_STATISTIC, _INPUT_STATISTIC, *_LAYER_STATISTICS)
+    }
+    attributes = {
+        **provenance,
+        schema.KIND: "results",
+        schema.VERSION: schema.SCHEMA_VERSION,
+        schema.N_SAMPLES: n_done,
+        schema.STATISTICS: statistics,
+        schema.VERSIONS: versions(),
+    }
+    state.attrs = {key: pack(value) for key, value in attributes.items()}
+    results = Results(state)
+    if results.n_spikes == 0:
+        warnings.warn(
+            f"the network never spikes in {n_done} samples: every rate is 0; check that the "
+            "weights, the threshold and the scale of the input belong together",
+            UserWarning,
+            stacklevel=2,
+        )
+    return results
+
+
+def analyze(
+    network: nn.Module,
+    dataset: Dataset,
+    *,
+    checkpoint: Checkpoint | None = None,
+    batch_size: int = DEFAULT_BATCH_SIZE,
+    n_samples: int | None = None,
+    device: str = "auto",
+    forward: Forward | None = None,
+    progress: Progress | None = None,
+) -> Results:
+    """Run a dataset through a trained network once and return its statistics.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Any network whose spiking neurons have an adapter.
+    dataset : Dataset
+    checkpoint : Checkpoint, optional
+        Where the network comes from, for the provenance.
+    batch_size : int
+    n_samples : int, optional
+        Only the first so many samples of the dataset.
+    device : str, default "auto"
+    forward : callable, optional
+        How to run the network on one batch; see :class:`redundancy.recording.Recorder`.
+    progress : callable, optional
+        Called with (samples done, samples in all).
+
+    Returns
+    -------
+    Results
+
+    Raises
+    ------
+    RecordingError
+        If what is read from the network disagrees with what it does.
+    """
+    recordings = network_recordings(
+        network, dataset, batch_size=batch_size, n_samples=n_samples, device=device, forward=forward
+    )
+    total = len(dataset) if n_samples is None else min(n_samples, len(dataset))
+    provenance = describe(network, dataset, checkpoint, batch_size=batch_size, device=device)
+    return analyze_recordings(recordings, provenance, total=total, progress=progress)
+
+
+def describe(
+    network: nn.Module,
+    dataset: Dataset,
+    checkpoint: Checkpoint | None,
+    *,
+    batch_size: int,
+    device: str,
+) -> dict[str, Any]:
+    """Return the provenance of an analysis or a recording as root attributes."""
+    known = {
+        schema.NETWORK: type(network).__name__,
+        schema.NETWORK_ARGUMENTS: {},
+        schema.CHECKPOINT_SHA256: "",
+        schema.CHECKPOINT_FORMAT: "",
+    }
+    if checkpoint is not None:
+        known = {
+            schema.NETWORK: checkpoint.network,
+            schema.NETWORK_ARGUMENTS: checkpoint.network_arguments,
+            schema.CHECKPOINT_SHA256: checkpoint.sha256,
+            schema.CHECKPOINT_FORMAT: checkpoint.format,
+        }
+    return {
+        **known,
+        schema.N_PARAMETERS: sum(parameter.numel() for parameter in network.parameters()),
+        schema.DATASET: dataset.name,
+        schema.DATASET_ARGUMENTS: dict(dataset.arguments),
+        schema.SPLIT: dataset.split,
+        schema.N_TIMESTEPS: dataset.frame_shape[0],
+        schema.BATCH_SIZE: batch_size,
+        schema.DEVICE: str(resolve_device(device)),
+    }

@@ -1,0 +1,180 @@
+"""Raw recordings on disk: Zarr, chunked by sample, appended batch by batch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from redundancy import schema
+from redundancy.analysis import Progress
+from redundancy.errors import ResultsError, UsageError
+from redundancy.files import atomic_path
+from redundancy.provenance import versions
+from redundancy.results import check_version, pack, spiking_layers
+
+# A chunk never spans batches, and is about this large before compression: small
+# layers share a chunk between samples, large ones have one chunk a sample.
+_CHUNK_BYTES = 1 << 20
+
+
+def write_recording(
+    path: str | os.PathLike[str],
+    recordings: Iterable[xr.DataTree],
+    provenance: Mapping[str, Any],
+    *,
+    total: int | None = None,
+    progress: Progress | None = None,
+) -> int:
+    """Write recordings of consecutive samples to a Zarr folder, whole or not at all.
+
+    Memory does not grow with the number of batches.
+
+    Parameters
+    ----------
+    path : path
+        Of the folder, by custom ``*.zarr``.
+    recordings : iterable of DataTree
+    provenance : mapping
+        Root attributes.
+    total : int, optional
+        Number of samples to come, for `progress`.
+    progress : callable, optional
+        Called with (samples done, `total`).
+
+    Returns
+    -------
+    int
+        Number of samples written.
+    """
+    import zarr
+
+    n_done = 0
+    with atomic_path(path) as temporary:
+        for recording in recordings:
+            for node in recording.subtree:
+                _append(temporary, node, first=n_done == 0)
+            n_done += recording.sizes[schema.SAMPLE]
+            if progress is not None:
+                progress(n_done, total or n_done)
+        if not n_done:
+            raise UsageError("there is no sample to record")
+        attributes = {
+            **provenance,
+            schema.KIND: "recording",
+            schema.VERSION: schema.SCHEMA_VERSION,
+            schema.N_SAMPLES: n_done,
+            schema.VERSIONS: versions(),
+        }
+        group = zarr.open_group(temporary, mode="r+")
+        group.attrs.update({key: pack(value) for key, value in attributes.items()})
+    return n_done
+
+
+def _append(store: Path, node: xr.DataTree, *, first: bool) -> None:
+    dataset = node.to_dataset(inherit=False)
+    group = node.path.strip("/") or None
+    common = {"group": group, "consolidated": False, "zarr_format": 3}
+    if first:
+        encoding = {
+            str(name): {"chunks": _chunks(variable)}
+            for name, variable in dataset.variables.items()
+            if variable.ndim
+        }
+        dataset.to_zarr(store, mode="a", encoding=encoding, **common)  # type: ignore[call-overload]
+    else:
+        dataset.to_zarr(store, append_dim=schema.SAMPLE, **common)  # type: ignore[call-overload]
+
+
+def _chunks(variable: xr.Variable) -> tuple[int, ...]:
+    n_samples = variable.shape[0]
+    per_sample = max(variable.nbytes // max(n_samples, 1), 1)
+    return (int(np.clip(_CHUNK_BYTES // per_sample, 1, n_samples)), *variable.shape[1:])
+
+
+def is_recording(path: str | os.PathLike[str]) -> bool:
+    """Tell whether `path` is a Zarr folder."""
+    return Path(path).is_dir() and (Path(path) / "zarr.json").exists()
+
+
+class RecordingFile:
+    """A recording on disk, read batch by batch.
+
+    Parameters
+    ----------
+    path : path
+        What :func:`write_recording` wrote.
+
+    Raises
+    ------
+    UsageError
+        If there is nothing at `path`.
+    ResultsError
+        If it is damaged, foreign, or of another schema version.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        if not self.path.exists():
+            raise UsageError(f"there is no recording at {path}")
+        try:
+            self._tree = xr.open_datatree(self.path, engine="zarr", chunks=None, consolidated=False)
+        except Exception as error:
+            raise ResultsError(
+                f"{path} cannot be read as a recording ({type(error).__name__}); it is damaged or "
+                "not a Zarr folder, record it again"
+            ) from error
+        check_version(path, self._tree.attrs, "recording")
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """The provenance, as root attributes of results."""
+        return {str(key): value for key, value in self._tree.attrs.items()}
+
+    def __len__(self) -> int:
+        return int(self._tree.sizes[schema.SAMPLE])
+
+    def batches(self, batch_size: int, n_samples: int | None = None) -> Iterator[xr.DataTree]:
+        """Yield consecutive samples as recordings.
+
+        Raises
+        ------
+        ResultsError
+            If the file is damaged, or holds a potential that does not cross the
+            threshold exactly where there is a spike.
+        """
+        if batch_size < 1:
+            raise UsageError(f"batch size must be at least 1, got {batch_size}")
+        total = len(self) if n_samples is None else min(n_samples, len(self))
+        for start in range(0, total, batch_size):
+            part = slice(start, min(start + batch_size, total))
+            try:
+                # Leaving the tree's attributes out keeps provenance in one place.
+                batch = self._tree.isel({schema.SAMPLE: part}).load()
+            except Exception as error:
+                raise ResultsError(
+                    f"{self.path}: samples {part.start} to {part.stop - 1} cannot be read "
+                    f"({type(error).__name__}: {error}); the file is damaged, record it again"
+                ) from error
+            for name, layer in spiking_layers(batch).items():
+                self._check(name, layer, start)
+            yield batch
+
+    def _check(self, name: str, layer: xr.Dataset, start: int) -> None:
+        if schema.MEMBRANE_POTENTIAL not in layer or schema.SPIKE not in layer:
+            return
+        potential = layer[schema.MEMBRANE_POTENTIAL].values
+        threshold = potential.dtype.type(layer.attrs[schema.V_THRESHOLD])
+        above = potential >= threshold
+        if layer.attrs[schema.FIRES_AT] == ">":
+            above = potential > threshold
+        if not np.array_equal(above, layer[schema.SPIKE].values != 0):
+            raise ResultsError(
+                f"{self.path}: layer {name!r} has potentials that do not cross the threshold "
+                f"where it spikes, in the batch from sample {start}; the file is damaged, record "
+                "it again"
+            )

@@ -1,0 +1,214 @@
+"""Results: the merged states of an analysis, labelled, in one file."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from redundancy import schema
+from redundancy.errors import ResultsError, UsageError
+from redundancy.files import atomic_path
+from redundancy.stats import Accuracy, FiringRate, InputEvents, network_firing_rate
+
+_ENGINE = "h5netcdf"
+_REQUIRED_ATTRIBUTES = (
+    schema.NETWORK,
+    schema.DATASET,
+    schema.SPLIT,
+    schema.N_SAMPLES,
+    schema.N_TIMESTEPS,
+)
+
+
+@dataclass(frozen=True)
+class Results:
+    """What an analysis found.
+
+    Attributes
+    ----------
+    tree : xarray.DataTree
+        States: the root holds accuracy counts and the provenance as attributes,
+        ``input_frames`` the input's, every other node one spiking layer's.
+    """
+
+    tree: xr.DataTree
+
+    @cached_property
+    def layers(self) -> dict[str, xr.Dataset]:
+        """States of the spiking layers, in the order of the network."""
+        return spiking_layers(self.tree)
+
+    @cached_property
+    def firing_rates(self) -> dict[str, xr.Dataset]:
+        """Firing rates of every layer (:meth:`redundancy.stats.FiringRate.compute`)."""
+        rates = {}
+        for name, state in self.layers.items():
+            rates[name] = FiringRate().compute(state)
+            rates[name].attrs["name"] = name
+        return rates
+
+    @cached_property
+    def network_firing_rate(self) -> xr.Dataset:
+        """T-SFR and NASFR over all neurons (:func:`redundancy.stats.network_firing_rate`)."""
+        return network_firing_rate(self.layers)
+
+    @cached_property
+    def input_events(self) -> xr.Dataset:
+        """The input (:meth:`redundancy.stats.InputEvents.compute`)."""
+        return InputEvents().compute(self.tree[schema.INPUT_NODE].to_dataset(inherit=False))
+
+    @cached_property
+    def accuracy(self) -> float:
+        """Fraction of labelled samples classified correctly, NaN without labels."""
+        return float(Accuracy().compute(self.tree.to_dataset())[schema.ACCURACY])
+
+    @cached_property
+    def n_spikes(self) -> int:
+        """All spikes of all neurons in all samples."""
+        return sum(int(state[schema.SPIKE_COUNT].sum()) for state in self.layers.values())
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """The provenance, with nested values unpacked."""
+        attributes = {str(key): value for key, value in self.tree.attrs.items()}
+        return {key: _unpack(key, value) for key, value in attributes.items()}
+
+    def summary(self) -> dict[str, Any]:
+        """Return the headline numbers as plain Python values.
+
+        Rates are fractions of samples, accuracy a fraction; None where a number does
+        not exist (accuracy without labels, rates of absent convolutional layers).
+        """
+        attributes, network = self.attributes, self.network_firing_rate
+        return {
+            "network": attributes[schema.NETWORK],
+            "network_arguments": attributes.get(schema.NETWORK_ARGUMENTS, {}),
+            "checkpoint_sha256": attributes.get(schema.CHECKPOINT_SHA256, ""),
+            "dataset": attributes[schema.DATASET],
+            "dataset_arguments": attributes.get(schema.DATASET_ARGUMENTS, {}),
+            "split": attributes[schema.SPLIT],
+            "n_samples": int(attributes[schema.N_SAMPLES]),
+            "n_timesteps": int(attributes[schema.N_TIMESTEPS]),
+            "accuracy": _number(self.accuracy),
+            "parameters": int(attributes.get(schema.N_PARAMETERS, 0)) or None,
+            "nasfr": _number(network[schema.NASFR]),
+            "nasfr_conv": _number(network[f"{schema.NASFR}_conv"]),
+            "t_sfr": [float(rate) for rate in network[schema.T_SFR]],
+            "layers": [
+                {
+                    "name": name,
+                    "shape": [rates.sizes[d] for d in rates[schema.N_SFR].dims if d != schema.TIME],
+                    "n_neurons": rates.attrs["n_neurons"],
+                    "nasfr": float(rates[schema.NASFR]),
+                }
+                for name, rates in self.firing_rates.items()
+            ],
+            "versions": attributes.get(schema.VERSIONS, {}),
+        }
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write everything to one netCDF-4 file, whole or not at all."""
+        encoding: dict[str, Any] = {
+            node.path: {
+                str(name): {"zlib": True, "complevel": 1, "shuffle": True}
+                for name, variable in node.data_vars.items()
+                if variable.ndim
+            }
+            for node in self.tree.subtree
+        }
+        with atomic_path(path) as temporary:
+            self.tree.to_netcdf(temporary, engine=_ENGINE, encoding=encoding)
+
+
+def spiking_layers(tree: xr.DataTree) -> dict[str, xr.Dataset]:
+    """Return the spiking layers of a recording, state or result, in network order."""
+    nodes = {
+        str(name): node.to_dataset(inherit=False)
+        for name, node in tree.children.items()
+        if name != schema.INPUT_NODE
+    }
+    return dict(sorted(nodes.items(), key=lambda item: int(item[1].attrs[schema.POSITION])))
+
+
+def is_results_file(path: str | os.PathLike[str]) -> bool:
+    """Tell whether `path` looks like a results file, by its name or first bytes."""
+    path = Path(path)
+    if not path.is_file():
+        return False
+    with open(path, "rb") as file:
+        return path.suffix == ".nc" or file.read(8) == b"\x89HDF\r\n\x1a\n"
+
+
+def load_results(path: str | os.PathLike[str]) -> Results:
+    """Read what :meth:`Results.save` wrote.
+
+    Raises
+    ------
+    UsageError
+        If there is no such file.
+    ResultsError
+        If it is damaged, foreign, or of another schema version.
+    """
+    if not Path(path).is_file():
+        raise UsageError(f"there is no results file at {path}")
+    try:
+        with xr.open_datatree(path, engine=_ENGINE) as opened:
+            tree = opened.load()
+    except Exception as error:
+        # h5py and xarray raise many classes for a damaged file.
+        raise ResultsError(
+            f"{path} cannot be read as a results file ({type(error).__name__}); it is damaged or "
+            "not netCDF-4, analyse the checkpoint again"
+        ) from error
+    check_version(path, tree.attrs, "results")
+    try:
+        results = Results(tree)
+        missing = [name for name in _REQUIRED_ATTRIBUTES if name not in tree.attrs]
+        if missing or not results.firing_rates or not results.input_events.data_vars:
+            raise KeyError(", ".join(missing) or "layers")
+        _ = results.accuracy, results.network_firing_rate
+    except (KeyError, ValueError) as error:
+        raise ResultsError(
+            f"{path} is not a complete results file ({error}); analyse the checkpoint again"
+        ) from error
+    return results
+
+
+def check_version(path: object, attributes: Mapping[Any, Any], kind: str) -> None:
+    """Raise a ResultsError unless a file is of this kind and schema version."""
+    if attributes.get(schema.KIND) != kind:
+        raise ResultsError(
+            f"{path} is not a {kind} file of this project (its {schema.KIND!r} attribute is "
+            f"{attributes.get(schema.KIND)!r})"
+        )
+    version = attributes.get(schema.VERSION)
+    if version is None or int(version) != schema.SCHEMA_VERSION:
+        age = "an older" if version is None or int(version) < schema.SCHEMA_VERSION else "a newer"
+        raise ResultsError(
+            f"{path} was written by {age} version of redundancy (schema {version}, this one reads "
+            f"{schema.SCHEMA_VERSION}); analyse the checkpoint again with this version"
+        )
+
+
+def pack(value: Any) -> Any:
+    """Return `value` as a netCDF attribute; mappings become JSON text."""
+    return json.dumps(value, sort_keys=True) if isinstance(value, Mapping) else value
+
+
+def _unpack(key: str, value: Any) -> Any:
+    if key in schema.JSON_ATTRIBUTES:
+        return json.loads(value)
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _number(value: Any) -> float | None:
+    number = float(value)
+    return None if np.isnan(number) else number
