@@ -96,7 +96,7 @@ def merge_states(first: xr.DataTree, second: xr.DataTree) -> xr.DataTree:
             "took part in some of them only"
         )
     nodes = {
-        name: merge(node.to_dataset(inherit=False), second[name].to_dataset(inherit=False))
+        name: merge(node.to_dataset(inherit=False), second.children[name].to_dataset(inherit=False))
         for name, node in first.children.items()
     }
     root = merge(first.to_dataset(), second.to_dataset())

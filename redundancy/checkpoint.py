@@ -56,6 +56,13 @@ class Checkpoint:
     format: str = "redundancy"
     notes: tuple[str, ...] = ()
 
+    @property
+    def frame_shape(self) -> tuple[int, int, int, int]:
+        """The (time, channel, y, x) of a sample, as far as the network's arguments say."""
+        arguments = self.network_arguments
+        height, width = arguments["input_size"]
+        return (arguments["n_timesteps"], arguments["input_channels"], height, width)
+
     def build_network(self) -> nn.Module:
         """Build the network with its trained weights, in evaluation mode.
 
@@ -170,14 +177,10 @@ def _read_weights(path: Path) -> Any:
         raise CheckpointError(f"{path} is damaged or not a PyTorch checkpoint") from None
     except (RuntimeError, EOFError, ValueError, KeyError, OSError, AttributeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CheckpointError(
-            f"{path} is damaged or not a PyTorch checkpoint ({reason})"
-        ) from None
+        raise CheckpointError(f"{path} is damaged or not a PyTorch checkpoint ({reason})") from None
 
 
-def _from_ours(
-    path: Path, content: Any, overrides: Mapping[str, Any], sha256: str
-) -> Checkpoint:
+def _from_ours(path: Path, content: Any, overrides: Mapping[str, Any], sha256: str) -> Checkpoint:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise CheckpointError(f"{path} is not a checkpoint written by this project")
     version = content.get("format_version")

@@ -50,6 +50,7 @@ class Probe:
     _before: Tensor | float = 0.0
 
     def attach(self) -> Iterator[Any]:
+        """Add the hooks and yield their handles."""
         yield self.module.register_forward_pre_hook(self._on_entry, with_kwargs=True)
         yield self.module.register_forward_hook(self._on_exit, with_kwargs=True)
 
@@ -72,7 +73,8 @@ class Probe:
         keep: dict[str, list[NDArray[Any]]] = {name: [] for name in self.quantities}
         carried: Tensor | None = None
         steps = self.adapter.replay(self.module, currents, self._before)
-        for time, (potential, fired, carried) in enumerate(steps):
+        for time, (potential, fired, carried_on) in enumerate(steps):
+            carried = carried_on
             self._check(potential, fired, spikes[time], time)
             for name in self.quantities:
                 value = {
@@ -171,5 +173,3 @@ def _to_numpy(tensor: Tensor) -> NDArray[Any]:
     if tensor.dtype in (torch.bfloat16, torch.float16):
         tensor = tensor.float()
     return tensor.cpu().numpy()
-
-

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import warnings
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     Forward = Callable[[nn.Module, Tensor], Tensor]
+
 
 class Recorder:
     """Records what the spiking neurons of a network do, batch by batch.
@@ -72,9 +73,7 @@ class Recorder:
         self._looped = not is_multi_step(network)
         modules = dict(network.named_modules())
         self._probes = [
-            Probe(
-                name, module, adapter, tuple(quantities), adapter.describe(module)
-            )
+            Probe(name, module, adapter, tuple(quantities), adapter.describe(module))
             for name, adapter in find_spiking_layers(network).items()
             for module in [modules.get(name, network)]
         ]
@@ -124,9 +123,7 @@ class Recorder:
         import torch
 
         with torch.inference_mode():
-            device = next(
-                (p.device for p in self._network.parameters()), torch.device("cpu")
-            )
+            device = next((p.device for p in self._network.parameters()), torch.device("cpu"))
             inputs = torch.from_numpy(np.ascontiguousarray(frames)).to(device).transpose(0, 1)
             bare = None if self._verified else self._run_bare(inputs)
             output = self._run_hooked(inputs)
@@ -196,7 +193,9 @@ def _devices(tensor: Tensor) -> list[torch.device]:
 def _check_same_output(bare: Tensor, hooked: Tensor) -> None:
     import torch
 
-    if bare.shape != hooked.shape or not torch.allclose(bare, hooked, rtol=0, atol=0, equal_nan=True):
+    if bare.shape != hooked.shape or not torch.allclose(
+        bare, hooked, rtol=0, atol=0, equal_nan=True
+    ):
         difference = (
             f"by up to {float((bare - hooked).abs().max()):.3g}"
             if bare.shape == hooked.shape

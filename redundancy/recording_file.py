@@ -135,6 +135,18 @@ class RecordingFile:
         """The provenance, as root attributes of results."""
         return {str(key): value for key, value in self._tree.attrs.items()}
 
+    def describe(self) -> str:
+        """Return what the file holds, layer by layer, for people."""
+        lines = [
+            f"recording of {self.attributes[schema.NETWORK]} on {self.attributes[schema.DATASET]} "
+            f"({self.attributes[schema.SPLIT]}, {len(self)} samples, "
+            f"T = {self.attributes[schema.N_TIMESTEPS]})"
+        ]
+        for name, layer in spiking_layers(self._tree).items():
+            quantities = ", ".join(f"{key} {tuple(v.shape)}" for key, v in layer.items())
+            lines.append(f"{name}: {quantities}")
+        return "\n".join(lines)
+
     def __len__(self) -> int:
         return int(self._tree.sizes[schema.SAMPLE])
 

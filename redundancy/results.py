@@ -18,7 +18,6 @@ from redundancy.errors import ResultsError, UsageError
 from redundancy.files import atomic_path
 from redundancy.stats import Accuracy, FiringRate, InputEvents, network_firing_rate
 
-_ENGINE = "h5netcdf"
 _REQUIRED_ATTRIBUTES = (
     schema.NETWORK,
     schema.DATASET,
@@ -63,7 +62,9 @@ class Results:
     @cached_property
     def input_events(self) -> xr.Dataset:
         """The input (:meth:`redundancy.stats.InputEvents.compute`)."""
-        return InputEvents().compute(self.tree[schema.INPUT_NODE].to_dataset(inherit=False))
+        return InputEvents().compute(
+            self.tree.children[schema.INPUT_NODE].to_dataset(inherit=False)
+        )
 
     @cached_property
     def accuracy(self) -> float:
@@ -125,7 +126,7 @@ class Results:
             for node in self.tree.subtree
         }
         with atomic_path(path) as temporary:
-            self.tree.to_netcdf(temporary, engine=_ENGINE, encoding=encoding)
+            self.tree.to_netcdf(temporary, engine="h5netcdf", encoding=encoding)
 
 
 def spiking_layers(tree: xr.DataTree) -> dict[str, xr.Dataset]:
@@ -160,7 +161,7 @@ def load_results(path: str | os.PathLike[str]) -> Results:
     if not Path(path).is_file():
         raise UsageError(f"there is no results file at {path}")
     try:
-        with xr.open_datatree(path, engine=_ENGINE) as opened:
+        with xr.open_datatree(path, engine="h5netcdf") as opened:
             tree = opened.load()
     except Exception as error:
         # h5py and xarray raise many classes for a damaged file.

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from redundancy.checkpoint import Checkpoint, save_checkpoint
 from redundancy.datasets.base import Dataset, iterate_batches
+from redundancy.datasets.sampling import RandomAccess, shifted, slices
 from redundancy.devices import resolve_device
 from redundancy.errors import CheckpointError, UsageError
 from redundancy.files import atomic_path, write_text
@@ -23,11 +24,9 @@ from redundancy.networks import build_network, complete_arguments
 from redundancy.provenance import versions
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor, nn
 
 LOSSES = ("mse", "cross-entropy")
-_CACHED_FRAME_BYTES = 2 * 1024**3
 
 
 @dataclass(frozen=True)
@@ -154,9 +153,7 @@ def train(
     ).run(resume, on_epoch, on_batch)  # fmt: skip
 
 
-def _fit_to_data(
-    network: str, arguments: Mapping[str, Any], train_set: Dataset
-) -> dict[str, Any]:
+def _fit_to_data(network: str, arguments: Mapping[str, Any], train_set: Dataset) -> dict[str, Any]:
     if train_set.n_classes is None:
         raise UsageError(f"training needs labels, and dataset {train_set.name} has none")
     n_timesteps, n_channels, height, width = train_set.frame_shape
@@ -204,7 +201,7 @@ class _Training:
         self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(
             self.optimizer, T_max=recipe.epochs, eta_min=recipe.final_learning_rate
         )
-        self.samples = _Samples(train_set)
+        self.samples = RandomAccess(train_set)
         self.epochs: list[Epoch] = []
 
     def run(
@@ -235,9 +232,9 @@ class _Training:
         random = np.random.default_rng([self.recipe.seed, index])
         total_loss, n_correct, n_done = 0.0, 0, 0
         order = random.permutation(len(self.train_set))
-        for chosen in _slices(order, self.recipe.batch_size):
+        for chosen in slices(order, self.recipe.batch_size):
             frames, labels = self.samples.take(chosen)
-            frames = _shifted(frames, self.recipe.shift, random)
+            frames = shifted(frames, self.recipe.shift, random)
             loss, correct = self._step(frames, labels)
             total_loss += loss * len(chosen)
             n_correct += correct
@@ -270,7 +267,7 @@ class _Training:
         else:
             loss = torch.nn.functional.cross_entropy(rates, target)
         self.optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         functional.reset_net(self.network)
         return float(loss.detach()), int((rates.argmax(1) == target).sum())
@@ -372,56 +369,3 @@ class _Training:
             "dataset_arguments": dict(self.train_set.arguments),
             "recipe": dataclasses.asdict(self.recipe),
         }
-
-
-class _Samples:
-    """Random access to a dataset, keeping frames in memory up to a limit."""
-
-    def __init__(self, dataset: Dataset) -> None:
-        self._dataset = dataset
-        self._kept: dict[int, tuple[NDArray[np.float32], int]] = {}
-        n_kept = _CACHED_FRAME_BYTES // (4 * math.prod(dataset.frame_shape))
-        self._limit = int(n_kept)
-
-    def take(
-        self, indices: NDArray[np.int64]
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Return the frames (sample, time, channel, y, x) and labels of `indices`."""
-        pairs = [self._one(int(index)) for index in indices]
-        return (
-            np.stack([frames for frames, _ in pairs]),
-            np.array([label for _, label in pairs], dtype=np.int64),
-        )
-
-    def _one(self, index: int) -> tuple[NDArray[np.float32], int]:
-        if index in self._kept:
-            return self._kept[index]
-        batch = self._dataset.batch(index, index + 1)
-        if batch.labels is None:
-            raise UsageError(f"training needs labels, and dataset {self._dataset.name} has none")
-        pair = (batch.frames[0], int(batch.labels[0]))
-        if len(self._kept) < self._limit:
-            self._kept[index] = pair
-        return pair
-
-
-def _slices(order: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:
-    for start in range(0, len(order), size):
-        yield order[start : start + size]
-
-
-def _shifted(
-    frames: NDArray[np.float32], limit: int, random: np.random.Generator
-) -> NDArray[np.float32]:
-    """Return `frames` with each sample moved by up to `limit` pixels, zeros moving in."""
-    if limit == 0:
-        return frames
-    height, width = frames.shape[-2:]
-    padded = np.pad(frames, [(0, 0)] * 3 + [(limit, limit)] * 2)
-    offsets = random.integers(0, 2 * limit + 1, size=(len(frames), 2))
-    return np.stack(
-        [
-            sample[..., y : y + height, x : x + width]
-            for sample, (y, x) in zip(padded, offsets, strict=True)
-        ]
-    )

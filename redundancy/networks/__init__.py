@@ -12,7 +12,7 @@ from redundancy.registry import Registry
 if TYPE_CHECKING:
     from torch import nn
 
-NETWORKS: Registry[Callable[[], "type[nn.Module]"]] = Registry("network")
+NETWORKS: Registry[Callable[[], type[nn.Module]]] = Registry("network")
 
 
 @NETWORKS.register("lif-snn-3")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import cast
 
 from spikingjelly.activation_based import layer, neuron, surrogate
@@ -139,7 +140,7 @@ class LIFSNN3(nn.Module):
             )
         blocks = []
         sizes = (input_channels, *widths)
-        for index, (before, after) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+        for index, (before, after) in enumerate(itertools.pairwise(sizes)):
             blocks.append(
                 ConvolutionalBlock(
                     before,

@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from redundancy.errors import RecordingError
-from redundancy.neurons import spikingjelly as _spikingjelly  # registers its adapters
 from redundancy.neurons.base import NEURON_ADAPTERS, NeuronAdapter, NeuronDescription
+from redundancy.neurons.spikingjelly import (
+    IFNodeAdapter,
+    LIFNodeAdapter,
+    ParametricLIFNodeAdapter,
+)
 
 if TYPE_CHECKING:
     from torch import nn
@@ -68,8 +72,11 @@ def find_spiking_layers(network: nn.Module) -> dict[str, NeuronAdapter]:
 
 __all__ = [
     "NEURON_ADAPTERS",
+    "IFNodeAdapter",
+    "LIFNodeAdapter",
     "NeuronAdapter",
     "NeuronDescription",
+    "ParametricLIFNodeAdapter",
     "find_spiking_layers",
     "is_unknown_neuron",
     "qualified_name",

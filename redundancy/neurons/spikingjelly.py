@@ -75,8 +75,8 @@ class LIFNodeAdapter(_SpikingJellyNode):
     def _charge(self, node: Any, current: Tensor, carried: Tensor) -> Tensor:
         leak = self._above_reset(node, carried)
         if node.decay_input:
-            return (current - leak).div_(node.tau).add_(carried)
-        return (carried - leak / node.tau).add_(current)
+            return (current - leak) / float(node.tau) + carried
+        return carried - leak / float(node.tau) + current
 
 
 @NEURON_ADAPTERS.register(f"{_NEURON}.plif.ParametricLIFNode")
@@ -84,7 +84,8 @@ class ParametricLIFNodeAdapter(_SpikingJellyNode):
     """As LIFNode, with the trained sigmoid(w) in place of 1 / tau."""
 
     def _charge(self, node: Any, current: Tensor, carried: Tensor) -> Tensor:
-        leak, rate = self._above_reset(node, carried), node.w.sigmoid()
+        leak: Tensor = self._above_reset(node, carried)
+        rate: Tensor = node.w.sigmoid()
         if node.decay_input:
             return carried + (current - leak) * rate
         return carried - leak * rate + current

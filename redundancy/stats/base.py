@@ -39,9 +39,7 @@ def state_variable(
     dims: tuple[str, ...], values: Any, rule: MergeRule, long_name: str, units: str
 ) -> xr.Variable:
     """Return a state variable that says how it merges."""
-    return xr.Variable(
-        dims, values, {schema.MERGE: rule, "long_name": long_name, "units": units}
-    )
+    return xr.Variable(dims, values, {schema.MERGE: rule, "long_name": long_name, "units": units})
 
 
 def merge(first: xr.Dataset, second: xr.Dataset) -> xr.Dataset:

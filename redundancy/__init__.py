@@ -1,0 +1,49 @@
+"""Where the spikes of a trained spiking neural network go, and which are wasted."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from redundancy.analysis import analyze
+    from redundancy.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+    from redundancy.datasets import build_dataset
+    from redundancy.errors import RedundancyError
+    from redundancy.networks import build_network
+    from redundancy.recording import Recorder
+    from redundancy.results import Results, load_results
+
+_HOMES = {
+    "Checkpoint": "checkpoint",
+    "Recorder": "recording",
+    "RedundancyError": "errors",
+    "Results": "results",
+    "analyze": "analysis",
+    "build_dataset": "datasets",
+    "build_network": "networks",
+    "load_checkpoint": "checkpoint",
+    "load_results": "results",
+    "save_checkpoint": "checkpoint",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Importing the package stays cheap: torch and xarray come with what needs them.
+    if name in _HOMES:
+        return getattr(import_module(f"redundancy.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'redundancy' has no attribute {name!r}")
+
+
+__all__ = [
+    "Checkpoint",
+    "Recorder",
+    "RedundancyError",
+    "Results",
+    "analyze",
+    "build_dataset",
+    "build_network",
+    "load_checkpoint",
+    "load_results",
+    "save_checkpoint",
+]

@@ -1,0 +1,1 @@
+"""The commands of ``analyze``, one a file: parse, one call, show."""

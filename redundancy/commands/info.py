@@ -1,0 +1,55 @@
+"""``analyze info`` and ``analyze list``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from redundancy.commands.options import load_named, open_options
+from redundancy.terminal import say
+
+
+@click.command()
+@click.argument("source", type=click.Path(path_type=Path))
+@open_options
+def info(source: Path, **options: Any) -> None:
+    """Show what is in a checkpoint: arguments, layers, parameters, neurons.
+
+    SOURCE may also be a results file or a recording.
+    """
+    from redundancy.inspection import inspect_network
+    from redundancy.recording_file import RecordingFile
+    from redundancy.report.text import checkpoint_text, results_text
+    from redundancy.results import load_results
+    from redundancy.sources import source_kind
+
+    kind = source_kind(source)
+    if kind == "results":
+        say(results_text(load_results(source)))
+        return
+    if kind == "recording":
+        say(RecordingFile(source).describe())
+        return
+    checkpoint = load_named(source, options)
+    network = checkpoint.build_network()
+    layers = inspect_network(network, checkpoint.frame_shape)
+    say(checkpoint_text(checkpoint, layers))
+
+
+@click.command("list")
+@click.argument("what", type=click.Choice(["networks", "datasets"]))
+def list_names(what: str) -> None:
+    """List the networks or datasets that are known, with their arguments."""
+    from redundancy.report.text import catalogue_text
+
+    if what == "networks":
+        from redundancy.networks import NETWORKS, network_arguments, network_summary
+
+        entries = [(name, network_summary(name), network_arguments(name)) for name in NETWORKS]
+    else:
+        from redundancy.datasets import dataset_entries
+
+        entries = dataset_entries()
+    say(catalogue_text(entries))

@@ -1,0 +1,101 @@
+"""Options that commands share, and opening what they name."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from redundancy.arguments import parse_key_values
+from redundancy.terminal import ProgressLine, say
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from redundancy.checkpoint import Checkpoint
+    from redundancy.datasets.base import Dataset
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def _together(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+quiet_option = click.option("--quiet", is_flag=True, help="Print errors only.")
+network_arg_option = click.option(
+    "--network-arg", multiple=True, metavar="KEY=VALUE", help="An argument of the network."
+)
+data_arg_option = click.option(
+    "--data-arg", multiple=True, metavar="KEY=VALUE", help="An argument of the dataset."
+)
+batch_size_option = click.option(
+    "--batch-size", type=click.IntRange(min=1), default=16, show_default=True
+)
+device_option = click.option(
+    "--device", default="auto", show_default=True, metavar="auto|cpu|cuda", help="Where to run."
+)
+open_options = _together(
+    click.option(
+        "--checkpoint-format",
+        default="auto",
+        show_default=True,
+        metavar="auto|redundancy|asa-snn",
+        help="Whose checkpoint it is.",
+    ),
+    network_arg_option,
+)
+data_options = _together(
+    click.option(
+        "--data",
+        metavar="NAME[:PATH]",
+        help="Dataset; default the one the network was trained on.",
+    ),
+    data_arg_option,
+    click.option(
+        "--split", type=click.Choice(["test", "train"]), default="test", show_default=True
+    ),
+    click.option("--samples", type=click.IntRange(min=1), help="Only the first so many samples."),
+    batch_size_option,
+    device_option,
+)
+
+
+def load_named(source: Path, options: dict[str, Any]) -> Checkpoint:
+    """Open a checkpoint with the options of `open_options`."""
+    from redundancy.checkpoint import load_checkpoint
+
+    return load_checkpoint(
+        source,
+        checkpoint_format=options["checkpoint_format"],
+        network_arguments=parse_key_values(options["network_arg"], "--network-arg"),
+    )
+
+
+def open_for_analysis(
+    source: Path, options: dict[str, Any], quiet: bool
+) -> tuple[Checkpoint, nn.Module, Dataset]:
+    """Open a checkpoint, its network and the data to run it on."""
+    from redundancy.sources import dataset_for
+
+    checkpoint = load_named(source, options)
+    for note in checkpoint.notes if not quiet else ():
+        say(f"note: {note}", stream=sys.stderr)
+    network = checkpoint.build_network()
+    with ProgressLine("generating", "samples", quiet=quiet) as progress:
+        dataset = dataset_for(
+            checkpoint,
+            data=options["data"],
+            arguments=parse_key_values(options["data_arg"], "--data-arg"),
+            split=options["split"],
+            progress=progress,
+        )
+    return checkpoint, network, dataset

@@ -1,0 +1,57 @@
+"""``analyze record``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from redundancy.commands.options import data_options, open_for_analysis, open_options, quiet_option
+from redundancy.errors import UsageError
+from redundancy.terminal import ProgressLine, say
+
+
+@click.command()
+@click.argument("source", type=click.Path(path_type=Path))
+@click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Folder, *.zarr.")
+@data_options
+@open_options
+@click.option(
+    "--quantities",
+    default="spike,membrane_potential",
+    show_default=True,
+    help="Of spike, membrane_potential, input_current.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace a recording that is there already.")
+@quiet_option
+def record(
+    source: Path, out: Path, quantities: str, overwrite: bool, quiet: bool, **options: Any
+) -> None:
+    """Save the spikes and membrane potentials of every neuron to a Zarr folder.
+
+    SOURCE is a checkpoint (.pt). Every analysis accepts the recording in its place.
+    """
+    from redundancy.analysis import describe, network_recordings
+    from redundancy.recording_file import write_recording
+
+    if out.exists() and not overwrite:
+        raise UsageError(f"{out} exists already; replace it with --overwrite")
+    checkpoint, network, dataset = open_for_analysis(source, options, quiet)
+    recordings = network_recordings(
+        network,
+        dataset,
+        quantities=[name.strip() for name in quantities.split(",")],
+        batch_size=options["batch_size"],
+        n_samples=options["samples"],
+        device=options["device"],
+    )
+    provenance = describe(
+        network, dataset, checkpoint, batch_size=options["batch_size"], device=options["device"]
+    )
+    total = min(options["samples"] or len(dataset), len(dataset))
+    with ProgressLine("recording", "samples", quiet=quiet) as progress:
+        n_samples = write_recording(out, recordings, provenance, total=total, progress=progress)
+    if not quiet:
+        size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
+        say(f"{n_samples} samples written to {out} ({size / 1e6:.1f} MB)")

@@ -1,0 +1,122 @@
+"""``analyze train``."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from redundancy.arguments import parse_key_values
+from redundancy.commands.options import (
+    data_arg_option,
+    device_option,
+    network_arg_option,
+    quiet_option,
+)
+from redundancy.errors import UsageError
+from redundancy.terminal import ProgressLine, duration, say
+
+if TYPE_CHECKING:
+    from redundancy.training import Epoch
+
+
+@click.command()
+@click.option(
+    "--network", default="lif-snn-3", show_default=True, help="See analyze list networks."
+)
+@network_arg_option
+@click.option("--data", required=True, metavar="NAME[:PATH]", help="See analyze list datasets.")
+@data_arg_option
+@click.option(
+    "-o", "--out", required=True, type=click.Path(path_type=Path), help="Checkpoint, *.pt."
+)
+@click.option("--epochs", type=click.IntRange(min=1), default=30, show_default=True)
+@click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True)
+@click.option("--learning-rate", type=float, default=1e-3, show_default=True)
+@click.option("--weight-decay", type=float, default=0.0, show_default=True)
+@click.option(
+    "--loss", type=click.Choice(["mse", "cross-entropy"]), default="mse", show_default=True
+)
+@click.option(
+    "--shift",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Move training samples by up to so many pixels.",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@device_option
+@click.option("--resume", is_flag=True, help="Go on where an interrupted training stopped.")
+@click.option("--overwrite", is_flag=True, help="Replace a checkpoint that is there already.")
+@quiet_option
+def train(
+    network: str,
+    network_arg: tuple[str, ...],
+    data: str,
+    data_arg: tuple[str, ...],
+    out: Path,
+    device: str,
+    resume: bool,
+    overwrite: bool,
+    quiet: bool,
+    **recipe: Any,
+) -> None:
+    """Train a network on a dataset and write its checkpoint and training record.
+
+    Beside OUT (the weights after the last epoch) come OUT.best.pt (the epoch with the
+    highest test accuracy) and OUT.training.json (command, versions, accuracies).
+    """
+    from redundancy.datasets import build_dataset
+    from redundancy.training import Recipe, TrainingFiles
+    from redundancy.training import train as run_training
+
+    files = TrainingFiles(out)
+    if out.exists() and not overwrite:
+        raise UsageError(f"{out} exists already; replace it with --overwrite")
+    if files.last.exists() and not (resume or overwrite):
+        raise UsageError(
+            f"an interrupted training left {files.last}; go on with --resume, or start anew with "
+            "--overwrite"
+        )
+    arguments = parse_key_values(data_arg, "--data-arg")
+    with ProgressLine("generating", "samples", quiet=quiet) as progress:
+        train_set, test_set = (
+            build_dataset(data, split=split, progress=progress, **arguments)
+            for split in ("train", "test")
+        )
+    with ProgressLine("epoch", "samples", quiet=quiet) as progress:
+        record = run_training(
+            network,
+            parse_key_values(network_arg, "--network-arg"),
+            train_set,
+            test_set,
+            out,
+            recipe=Recipe(**recipe),
+            device=device,
+            resume=resume,
+            command=shlex.join(["analyze", *sys.argv[1:]]),
+            on_epoch=None if quiet else _epoch_reporter(progress),
+            on_batch=progress,
+        )
+    if not quiet:
+        say(
+            f"test accuracy {100 * record['final_test_accuracy']:.1f} % after the last epoch, "
+            f"{100 * record['best_test_accuracy']:.1f} % at best (epoch {record['best_epoch']})\n"
+            f"written: {files.final}, {files.best}, {files.record}"
+        )
+
+
+def _epoch_reporter(progress: ProgressLine) -> Callable[[Epoch, int], None]:
+    def report(epoch: Epoch, n_epochs: int) -> None:
+        left = duration(epoch.seconds * (n_epochs - epoch.epoch))
+        progress.note(
+            f"epoch {epoch.epoch}/{n_epochs}  loss {epoch.loss:.4f}  "
+            f"train {100 * epoch.train_accuracy:.1f} %  test {100 * epoch.test_accuracy:.1f} %  "
+            f"{epoch.seconds:.1f} s, {left} left"
+        )
+
+    return report

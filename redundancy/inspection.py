@@ -1,0 +1,79 @@
+"""What a network is made of, layer by layer."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from redundancy.forward import default_forward, reset_state
+from redundancy.neurons import find_spiking_layers
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def inspect_network(
+    network: nn.Module, frame_shape: tuple[int, int, int, int]
+) -> list[dict[str, Any]]:
+    """Run one blank sample and describe every module that has weights or spikes.
+
+    Parameters
+    ----------
+    network : nn.Module
+    frame_shape : tuple of int
+        (time, channel, y, x) of a sample.
+
+    Returns
+    -------
+    list of dict
+        ``name``, ``kind``, ``output`` (shape without time and sample), ``n_neurons``
+        (0 where it does not spike), ``parameters`` (its own, without its children's)
+        and ``detail`` (threshold and reset of a neuron), in the order of first use.
+    """
+    import torch
+
+    adapters = find_spiking_layers(network)
+    names = {module: name for name, module in network.named_modules()}
+    layers: dict[str, dict[str, Any]] = {}
+
+    def note(module: nn.Module, args: Any, output: Any) -> None:
+        name = names[module] or type(module).__name__
+        own = sum(parameter.numel() for parameter in module.parameters(recurse=False))
+        if name in layers or not (own or name in adapters):
+            return
+        layers[name] = {
+            "name": name,
+            "kind": type(module).__name__,
+            "output": "",
+            "n_neurons": 0,
+            "parameters": own,
+            "detail": "",
+        }
+        if isinstance(output, torch.Tensor):
+            multi_step = getattr(module, "step_mode", "m") == "m"
+            shape = output.shape[2 if multi_step else 1 :]
+            layers[name]["output"] = " x ".join(map(str, shape))
+        if name in adapters:
+            described = adapters[name].describe(module)
+            reset = "soft reset" if described.v_reset is None else f"reset to {described.v_reset:g}"
+            layers[name]["detail"] = (
+                f"fires at {described.fires_at} {described.v_threshold:g}, {reset}"
+            )
+            layers[name]["n_neurons"] = math.prod(shape)
+
+    handles = [module.register_forward_hook(note) for module in names]
+    modes = [(module, module.training) for module in names]
+    try:
+        network.eval()
+        reset_state(network)
+        with torch.inference_mode():
+            device = next((p.device for p in network.parameters()), torch.device("cpu"))
+            blank = torch.zeros(frame_shape[0], 1, *frame_shape[1:], device=device)
+            default_forward(network, blank)
+    finally:
+        for handle in handles:
+            handle.remove()
+        for module, training in modes:
+            module.training = training
+        reset_state(network)
+    return list(layers.values())

@@ -1,0 +1,1 @@
+"""What commands write and show, composed of results, tables and plots."""

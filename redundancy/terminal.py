@@ -1,0 +1,155 @@
+"""How the command line talks to a person: progress, warnings and errors."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from typing import Any, TextIO
+
+_REFRESH_SECONDS = 0.1
+
+
+def say(text: str, *, stream: TextIO | None = None) -> None:
+    """Write a line, to standard output unless told otherwise."""
+    stream = stream or sys.stdout
+    stream.write(text + "\n")
+    stream.flush()
+
+
+class ProgressLine:
+    """One line that says what is done, how far it is and how long it will take.
+
+    Shown on a terminal only; quiet in a pipe. Call it with (done, total).
+
+    Parameters
+    ----------
+    what : str
+        Such as "analysing".
+    unit : str
+        What is counted, in the plural.
+    quiet : bool
+    stream : file, optional
+        Default standard error.
+    """
+
+    def __init__(
+        self, what: str, unit: str, *, quiet: bool = False, stream: TextIO | None = None
+    ) -> None:
+        self._what, self._unit = what, unit
+        self._stream = stream or sys.stderr
+        self._shown = not quiet and self._stream.isatty()
+        self._began = time.monotonic()
+        self._last = 0.0
+        self._width = 0
+
+    def __call__(self, done: int, total: int) -> None:
+        """Show that `done` of `total` units are finished."""
+        now = time.monotonic()
+        if not self._shown or (now - self._last < _REFRESH_SECONDS and done < total):
+            return
+        self._last = now
+        left = ""
+        if 0 < done < total:
+            left = f", {duration((now - self._began) * (total - done) / done)} left"
+        self._write(f"{self._what} {done}/{total} {self._unit}{left}")
+
+    def note(self, text: str) -> None:
+        """Show a lasting line above the progress."""
+        if self._shown:
+            self._write("")
+        say(text, stream=self._stream)
+
+    def _write(self, text: str) -> None:
+        padding = " " * max(self._width - len(text), 0)
+        self._stream.write(f"\r{text}{padding}" + ("\r" if not text else ""))
+        self._stream.flush()
+        self._width = len(text)
+
+    def __enter__(self) -> ProgressLine:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._shown and self._width:
+            self._write("")
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time as a person says it."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+@contextlib.contextmanager
+def warnings_as_sentences() -> Iterator[None]:
+    """Show the package's warnings once each, as one sentence on standard error."""
+    seen: set[str] = set()
+
+    def show(message: Any, category: type[Warning], *_: Any, **__: Any) -> None:
+        text = str(message)
+        if text not in seen:
+            seen.add(text)
+            say(f"warning: {text}", stream=sys.stderr)
+
+    with warnings.catch_warnings():
+        # Only what is meant for users: libraries' warnings about themselves are not.
+        warnings.simplefilter("ignore")
+        warnings.filterwarnings("always", category=UserWarning, module=r"redundancy(\.|$)")
+        warnings.filterwarnings("always", category=UserWarning, module=r"analysis_cli$")
+        warnings.showwarning = show
+        yield
+
+
+@contextlib.contextmanager
+def errors_as_sentences() -> Iterator[None]:
+    """Turn exceptions into one sentence and an exit code: 2 for misuse, 1 for failure.
+
+    With ``REDUNDANCY_DEBUG`` set in the environment the traceback is shown.
+    """
+    import click
+
+    from redundancy.errors import RedundancyError, UsageError
+
+    try:
+        yield
+    except click.exceptions.Exit as exit_request:
+        sys.exit(exit_request.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        _fail("interrupted; files that were not finished are removed", 130)
+    except UsageError as error:
+        _fail(str(error), 2)
+    except RedundancyError as error:
+        _fail(str(error), 1)
+    except BrokenPipeError:
+        # The reader of our output has gone; there is nobody left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        _fail(f"{error.strerror or error}{where}", 1)
+    except Exception as error:
+        _fail(
+            f"unexpected {type(error).__name__}: {error}. This is a bug in redundancy; run again "
+            "with REDUNDANCY_DEBUG=1 for the traceback to report",
+            1,
+        )
+
+
+def _fail(sentence: str, code: int) -> None:
+    if os.environ.get("REDUNDANCY_DEBUG"):
+        import traceback
+
+        traceback.print_exc()
+    if sys.stderr.isatty():
+        sys.stderr.write("\r")
+    say(f"error: {sentence}", stream=sys.stderr)
+    sys.exit(code)
