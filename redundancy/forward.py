@@ -12,9 +12,17 @@ def is_multi_step(network: nn.Module) -> bool:
     """Tell whether `network` takes whole sequences (time first) rather than timesteps.
 
     A network is multi-step if any of its modules is; containers that loop over time
-    themselves count as multi-step, whatever they hold.
+    themselves have no step mode but support multi-step only, whatever they hold.
     """
-    return any(getattr(module, "step_mode", None) == "m" for module in network.modules())
+    return any(
+        getattr(module, "step_mode", None) == "m" or _supports_sequences_only(module)
+        for module in network.modules()
+    )
+
+
+def _supports_sequences_only(module: nn.Module) -> bool:
+    supported = getattr(module, "supported_step_mode", None)
+    return callable(supported) and tuple(supported()) == ("m",)
 
 
 def default_forward(network: nn.Module, x: Tensor) -> Tensor:

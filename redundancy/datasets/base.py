@@ -46,7 +46,7 @@ class Dataset(Protocol):
     location : str or None
         The file or folder the samples come from, None where they are generated.
     split : str
-        "train" or "test".
+        "train" or "test", "all" where the samples have no splits.
     n_classes : int or None
         Number of classes, None where there are no labels.
     frame_shape : tuple of int
@@ -54,17 +54,34 @@ class Dataset(Protocol):
     """
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The registered name."""
+        ...
+
     @property
-    def arguments(self) -> Mapping[str, Argument]: ...
+    def arguments(self) -> Mapping[str, Argument]:
+        """Every argument that determines the samples."""
+        ...
+
     @property
-    def location(self) -> str | None: ...
+    def location(self) -> str | None:
+        """Where the samples come from, None where they are generated."""
+        ...
+
     @property
-    def split(self) -> str: ...
+    def split(self) -> str:
+        """Either "train" or "test"; "all" where there are no splits."""
+        ...
+
     @property
-    def n_classes(self) -> int | None: ...
+    def n_classes(self) -> int | None:
+        """Number of classes, None without labels."""
+        ...
+
     @property
-    def frame_shape(self) -> tuple[int, int, int, int]: ...
+    def frame_shape(self) -> tuple[int, int, int, int]:
+        """(time, channel, y, x) of every sample."""
+        ...
 
     def __len__(self) -> int: ...
 

@@ -55,7 +55,7 @@ class FrameBuilder:
         if self.n_timesteps < 1:
             raise UsageError(f"n_timesteps must be at least 1, got {self.n_timesteps}")
         if self.downsample is not None and self.size is not None:
-            raise UsageError("give either downsample or size, not both")
+            raise UsageError("give either downsample or size, not both (set the other one to none)")
         if self.downsample is not None and self.downsample < 1:
             raise UsageError(f"downsample must be at least 1, got {self.downsample}")
         if self.size is not None and not all(
@@ -118,9 +118,7 @@ class FrameBuilder:
         step, inside = self._timesteps(time - start)
         y, x = self._pixels(events)
         polarity = events["p"] > 0
-        index = np.ravel_multi_index(
-            (step, polarity.astype(np.int64), y, x), shape, mode="clip"
-        )
+        index = np.ravel_multi_index((step, polarity.astype(np.int64), y, x), shape, mode="clip")
         if not inside.all():
             index = index[inside]
         counts = np.bincount(index, minlength=int(np.prod(shape))).reshape(shape)

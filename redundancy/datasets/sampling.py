@@ -23,9 +23,7 @@ class RandomAccess:
         n_kept = _CACHED_FRAME_BYTES // (4 * math.prod(dataset.frame_shape))
         self._limit = int(n_kept)
 
-    def take(
-        self, indices: NDArray[np.int64]
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    def take(self, indices: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Return the frames (sample, time, channel, y, x) and labels of `indices`."""
         pairs = [self._one(int(index)) for index in indices]
         return (

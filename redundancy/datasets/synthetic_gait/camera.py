@@ -76,7 +76,7 @@ def record(
     walk = draw_walk(person_index, random)
     duration_us = 1000 * duration_ms
     n_steps = -(-duration_us // CAMERA.step_us)
-    time_s = np.arange(n_steps + 1) * (CAMERA.step_us / 1e6)
+    time_s = np.arange(n_steps + 1, dtype=np.float64) * (CAMERA.step_us / 1e6)
     ends, radii = pose(walk, time_s, duration_us / 2e6)
     tones, background = _clothes(random), _wall(random)
     moving = _film(ends, radii, tones, background, _thresholds(seed))

@@ -34,7 +34,7 @@ class ExactRandom:
 
     def uniform(self, n: int) -> NDArray[np.float64]:
         """Return `n` numbers uniform in [0, 1), multiples of 2**-53."""
-        return (self.words(n) >> np.uint64(11)) * 2.0**-53
+        return (self.words(n) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
     def normal(self, n: int) -> NDArray[np.float64]:
         """Return `n` numbers of mean 0 and variance 1: sums of twelve uniform ones, in (-6, 6)."""

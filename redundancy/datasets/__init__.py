@@ -1,0 +1,127 @@
+"""Datasets: event streams to frames to samples, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from redundancy.datasets.arguments import argument_values, parse_arguments
+from redundancy.datasets.base import Argument, Batch, Dataset, iterate_batches
+from redundancy.datasets.frames_file import FramesFile, FramesFileArguments
+from redundancy.datasets.nmnist import NMNIST, NMNISTArguments
+from redundancy.datasets.selection import check_split
+from redundancy.datasets.synthetic_gait import SyntheticGait, SyntheticGaitArguments
+from redundancy.errors import UsageError
+from redundancy.registry import Registry
+
+__all__ = [
+    "DATASETS",
+    "Batch",
+    "Dataset",
+    "DatasetEntry",
+    "build_dataset",
+    "dataset_entries",
+    "iterate_batches",
+]
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class DatasetEntry:
+    """How a dataset is built from its name.
+
+    Attributes
+    ----------
+    summary : str
+        One line for listings.
+    arguments : type
+        Frozen dataclass of the dataset's arguments.
+    location : str or None
+        What the part after the colon is, such as "FOLDER"; None where there is none.
+    splits : tuple of str
+        The splits that may be asked for.
+    build : callable
+        Called with (location, arguments, split, progress).
+    """
+
+    summary: str
+    arguments: type[Any]
+    location: str | None
+    splits: tuple[str, ...]
+    build: Callable[[str, Any, str, Progress | None], Dataset]
+
+
+DATASETS: Registry[DatasetEntry] = Registry("dataset")
+
+DATASETS.register("synthetic-gait")(
+    DatasetEntry(
+        "generated recordings of persons walking past an event camera, one class a person",
+        SyntheticGaitArguments,
+        None,
+        ("train", "test"),
+        lambda _, arguments, split, progress: SyntheticGait(
+            arguments, split=split, progress=progress
+        ),
+    )
+)
+DATASETS.register("nmnist")(
+    DatasetEntry(
+        "nmnist:FOLDER, N-MNIST recordings as Train/<digit>/*.bin and Test/<digit>/*.bin",
+        NMNISTArguments,
+        "FOLDER",
+        ("train", "test"),
+        lambda location, arguments, split, _: NMNIST(location, arguments, split=split),
+    )
+)
+DATASETS.register("frames")(
+    DatasetEntry(
+        "frames:FILE.npz, your own: array frames [sample, time, channel, y, x], optional labels",
+        FramesFileArguments,
+        "FILE.npz",
+        ("train", "test", "all"),
+        lambda location, arguments, split, _: FramesFile(location, arguments, split=split),
+    )
+)
+
+
+def build_dataset(
+    spec: str, *, split: str = "test", progress: Progress | None = None, **arguments: object
+) -> Dataset:
+    """Build a dataset.
+
+    Parameters
+    ----------
+    spec : str
+        ``name`` or ``name:location``.
+    split : str
+        "train" or "test".
+    progress : callable, optional
+        Called with (done, total) where samples have to be generated first.
+    **arguments
+        The dataset's arguments; text is converted to the declared types.
+
+    Raises
+    ------
+    UsageError
+        If the name, the location, the split or an argument is not what it should be.
+    DataError
+        If the data is.
+    """
+    name, _, location = spec.partition(":")
+    entry = DATASETS.get(name)
+    check_split(split, entry.splits)
+    if entry.location is None and location:
+        raise UsageError(f"dataset {name!r} is generated and takes no location, got {spec!r}")
+    if entry.location is not None and not location:
+        raise UsageError(f"dataset {name!r} needs a location: {name}:{entry.location}")
+    return entry.build(location, parse_arguments(entry.arguments, arguments, name), split, progress)
+
+
+def dataset_entries() -> list[tuple[str, str, dict[str, Argument]]]:
+    """Return (name, one-line summary, arguments with their defaults) of every dataset."""
+    return [
+        (name, DATASETS.get(name).summary, argument_values(DATASETS.get(name).arguments()))
+        for name in DATASETS
+    ]

@@ -1,0 +1,263 @@
+"""The streamed pass: what it computes, stores, refuses and warns of."""
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from spikingjelly.activation_based import monitor, neuron
+
+from redundancy import schema
+from redundancy.analysis import analyze, analyze_recordings, network_recordings
+from redundancy.errors import RecordingError, ResultsError, UsageError
+from redundancy.networks import build_network
+from redundancy.recording_file import RecordingFile, write_recording
+from redundancy.results import Results, load_results
+from tests import reference
+from tests.toy import ToyDataset
+
+
+def small_network(**arguments):
+    torch.manual_seed(3)
+    return build_network(
+        "lif-snn-3", n_timesteps=5, input_size=(8, 8), widths=(4, 4, 6), hidden=5, n_classes=3,
+        **arguments,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    return ToyDataset(11)
+
+
+@pytest.fixture(scope="module")
+def network():
+    return small_network()
+
+
+@pytest.fixture(scope="module")
+def results(network, dataset):
+    return analyze(network, dataset, batch_size=4, device="cpu")
+
+
+def test_rates_are_those_of_the_plain_reference(network, dataset, results):
+    (recording,) = network_recordings(network, dataset, batch_size=100, device="cpu")
+    spikes = [
+        node[schema.SPIKE].values
+        for name, node in recording.children.items()
+        if name != schema.INPUT_NODE
+    ]
+    for layer, rates in zip(spikes, results.firing_rates.values(), strict=True):
+        n_sfr, c_sfr, _, nasfr = reference.firing_rates(layer)
+        np.testing.assert_array_equal(rates["n_sfr"], n_sfr)
+        np.testing.assert_allclose(rates["c_sfr"], c_sfr, rtol=1e-12)
+        assert float(rates["nasfr"]) == pytest.approx(nasfr, rel=1e-12)
+    summary = results.summary()
+    assert summary["t_sfr"] == pytest.approx(reference.network_t_sfr(spikes).tolist(), rel=1e-12)
+    assert summary["nasfr_conv"] == pytest.approx(reference.network_t_sfr(spikes[:3]).mean())
+
+
+def test_counts_agree_with_spikingjellys_own_monitor(network, dataset, results):
+    network.eval()
+    spikes = monitor.OutputMonitor(network, neuron.LIFNode)
+    with torch.no_grad():
+        network(torch.from_numpy(dataset.batch(0, 11).frames).transpose(0, 1))
+    for name in spikes.monitored_layers:
+        counted = results.layers[name][schema.SPIKE_COUNT].values
+        np.testing.assert_array_equal(counted, spikes[name][0].sum(1).numpy().astype(np.int64))
+    spikes.remove_hooks()
+    for module in network.modules():
+        if isinstance(module, neuron.LIFNode):
+            module.reset()
+
+
+@settings(max_examples=8, deadline=None)
+@given(batch_size=st.integers(1, 12))
+def test_batch_size_changes_nothing(network, dataset, results, batch_size):
+    other = analyze(network, dataset, batch_size=batch_size, device="cpu")
+    for name, state in results.layers.items():
+        xr.testing.assert_identical(state, other.layers[name])
+    assert other.accuracy == results.accuracy
+
+
+def test_accuracy_is_the_networks_own(network, dataset, results):
+    with torch.no_grad():
+        scores = network.eval()(torch.from_numpy(dataset.batch(0, 11).frames).transpose(0, 1))
+    right = (scores.argmax(1).numpy() == dataset.batch(0, 11).labels).mean()
+    assert results.accuracy == pytest.approx(right)
+    for module in network.modules():
+        if isinstance(module, neuron.LIFNode):
+            module.reset()
+
+
+def test_fewer_samples_and_progress(network, dataset):
+    seen = []
+    results = analyze(
+        network, dataset, batch_size=4, n_samples=6, device="cpu",
+        progress=lambda done, total: seen.append((done, total)),
+    )  # fmt: skip
+    assert seen == [(4, 6), (6, 6)]
+    assert results.summary()["n_samples"] == 6
+
+
+def test_provenance_is_complete(results):
+    attributes = results.attributes
+    assert attributes["dataset"] == "toy"
+    assert attributes["n_samples"] == 11
+    assert attributes["n_timesteps"] == 5
+    assert attributes["batch_size"] == 4
+    assert attributes["versions"]["torch"]
+    assert set(attributes["statistics"]) == {"Accuracy", "InputEvents", "FiringRate"}
+    assert attributes["schema_version"] == schema.SCHEMA_VERSION
+
+
+def test_a_silent_network_says_so(dataset):
+    network = small_network()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.zero_()
+    with pytest.warns(UserWarning, match="never spikes in 11 samples"):
+        results = analyze(network, dataset, device="cpu")
+    assert results.summary()["nasfr"] == 0.0
+
+
+def test_layers_must_be_the_same_in_every_batch(network, dataset):
+    first, second, _ = network_recordings(network, dataset, batch_size=4, device="cpu")
+    partial = xr.DataTree.from_dict(
+        {"/": second.to_dataset(), **{n: second[n].to_dataset() for n in list(second)[:3] if n in second.children}}
+    )
+    with pytest.raises(RecordingError, match="same layers"):
+        analyze_recordings([first, partial], {})
+
+
+def test_no_sample_is_a_usage_error():
+    with pytest.raises(UsageError, match="no sample"):
+        analyze_recordings([], {})
+
+
+class TestResultsFile:
+    def test_round_trip(self, results, tmp_path):
+        results.save(tmp_path / "results.nc")
+        again = load_results(tmp_path / "results.nc")
+        assert again.summary() == results.summary()
+        assert list(again.layers) == list(results.layers)
+        for name, state in results.layers.items():
+            xr.testing.assert_identical(again.layers[name], state)
+        assert [p.name for p in tmp_path.iterdir()] == ["results.nc"]
+
+    def test_missing(self, tmp_path):
+        with pytest.raises(UsageError, match="no results file"):
+            load_results(tmp_path / "results.nc")
+
+    @settings(max_examples=15, deadline=None)
+    @given(st.floats(0, 0.98))
+    def test_truncated(self, results, tmp_path_factory, share):
+        path = tmp_path_factory.mktemp("results") / "results.nc"
+        results.save(path)
+        content = path.read_bytes()
+        path.write_bytes(content[: int(share * len(content))])
+        with pytest.raises(ResultsError, match=r"cannot be read|not a complete"):
+            load_results(path)
+
+    @pytest.mark.parametrize(("version", "age"), [(0, "an older"), (99, "a newer")])
+    def test_other_versions(self, results, tmp_path, version, age):
+        tree = results.tree.copy()
+        tree.attrs[schema.VERSION] = version
+        Results(tree).save(tmp_path / "results.nc")
+        with pytest.raises(ResultsError, match=f"{age} version"):
+            load_results(tmp_path / "results.nc")
+
+    def test_foreign(self, tmp_path):
+        xr.Dataset({"a": ("b", [1])}).to_netcdf(tmp_path / "other.nc", engine="h5netcdf")
+        with pytest.raises(ResultsError, match="not a results file of this project"):
+            load_results(tmp_path / "other.nc")
+
+    @pytest.mark.parametrize("missing", ["dataset", "n_samples", "input_frames", "spike_count"])
+    def test_incomplete(self, results, tmp_path, missing):
+        tree = results.tree.copy()
+        if missing == "input_frames":
+            del tree[missing]
+        elif missing == "spike_count":
+            layer = next(iter(results.layers))
+            tree[layer] = xr.DataTree(tree[layer].to_dataset().drop_vars(missing))
+        else:
+            del tree.attrs[missing]
+        Results(tree).save(tmp_path / "results.nc")
+        with pytest.raises(ResultsError, match="not a complete results file"):
+            load_results(tmp_path / "results.nc")
+
+
+class TestRecordingFile:
+    @pytest.fixture
+    def path(self, network, dataset, tmp_path):
+        recordings = network_recordings(
+            network, dataset, quantities=("spike", "membrane_potential"), batch_size=4, device="cpu"
+        )
+        provenance = {"network": "n", "dataset": "toy", "split": "test", "n_timesteps": 5}
+        assert write_recording(tmp_path / "run.zarr", recordings, provenance) == 11
+        return tmp_path / "run.zarr"
+
+    @pytest.mark.parametrize("batch_size", [3, 4, 50])
+    def test_statistics_of_the_file_equal_the_streamed_ones(self, path, results, batch_size):
+        file = RecordingFile(path)
+        again = analyze_recordings(file.batches(batch_size), file.attributes)
+        for name, state in results.layers.items():
+            xr.testing.assert_identical(again.layers[name], state)
+        assert again.accuracy == results.accuracy
+
+    def test_everything_is_in_it(self, path, network, dataset):
+        (whole,) = network_recordings(
+            network, dataset, quantities=("spike", "membrane_potential"), batch_size=50, device="cpu"
+        )
+        (read,) = RecordingFile(path).batches(50)
+        for name, node in whole.children.items():
+            xr.testing.assert_identical(read[name].to_dataset(inherit=False), node.to_dataset(inherit=False))
+        xr.testing.assert_equal(read.to_dataset(), whole.to_dataset())
+        assert read["conv1.neuron"]["spike"].dtype == np.uint8
+
+    def test_spikes_take_a_byte_or_less(self, path):
+        import zarr
+
+        array = zarr.open_array(path / "conv1.neuron" / "spike", mode="r")
+        assert array.nbytes_stored() < array.size
+        assert array.chunks[0] <= 4
+
+    def test_nothing_is_left_after_a_failure(self, network, dataset, tmp_path):
+        def failing():
+            yield next(network_recordings(network, dataset, batch_size=4, device="cpu"))
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            write_recording(tmp_path / "run.zarr", failing(), {})
+        assert list(tmp_path.iterdir()) == []
+
+    def test_damage_is_noticed(self, path):
+        for chunk in sorted((path / "conv1.neuron" / "membrane_potential" / "c").rglob("*")):
+            if chunk.is_file():
+                chunk.write_bytes(chunk.read_bytes()[:7])
+        with pytest.raises(ResultsError, match="cannot be read"):
+            list(RecordingFile(path).batches(4))
+
+    def test_spikes_that_do_not_fit_the_potential_are_noticed(self, path):
+        import zarr
+
+        array = zarr.open_array(path / "conv2.neuron" / "spike", mode="r+")
+        array[5] = 1 - array[5]
+        with pytest.raises(ResultsError, match=r"layer 'conv2.neuron' .* batch from sample 4"):
+            list(RecordingFile(path).batches(4))
+
+    def test_not_a_recording(self, tmp_path):
+        with pytest.raises(UsageError, match="no recording"):
+            RecordingFile(tmp_path / "nothing.zarr")
+        (tmp_path / "empty.zarr").mkdir()
+        with pytest.raises(ResultsError, match="cannot be read as a recording"):
+            RecordingFile(tmp_path / "empty.zarr")
+
+
+def test_results_do_not_warn(network, dataset, tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        analyze(network, dataset, batch_size=4, device="cpu").save(tmp_path / "results.nc")
