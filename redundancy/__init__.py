@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from redundancy.recording import Recorder
     from redundancy.results import Results, load_results
 
+__version__ = "0.1.0"
+
 _HOMES = {
     "Checkpoint": "checkpoint",
     "Recorder": "recording",

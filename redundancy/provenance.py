@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
 from importlib import metadata
 
-_LIBRARIES = ("redundancy", "torch", "spikingjelly", "numpy", "scipy", "xarray")
+from redundancy import __version__
+
+_LIBRARIES = ("torch", "spikingjelly", "numpy", "scipy", "xarray")
 
 
 def versions() -> dict[str, str]:
     """Return the versions of Python, the package and the libraries that compute."""
-    found = {"python": platform.python_version()}
+    found = {"redundancy": __version__, "python": platform.python_version()}
     for library in _LIBRARIES:
-        try:
+        with contextlib.suppress(metadata.PackageNotFoundError):
             found[library] = metadata.version(library)
-        except metadata.PackageNotFoundError:
-            found[library] = "not installed"
     return found

@@ -127,7 +127,10 @@ def test_a_silent_network_says_so(dataset):
 def test_layers_must_be_the_same_in_every_batch(network, dataset):
     first, second, _ = network_recordings(network, dataset, batch_size=4, device="cpu")
     partial = xr.DataTree.from_dict(
-        {"/": second.to_dataset(), **{n: second[n].to_dataset() for n in list(second)[:3] if n in second.children}}
+        {
+            "/": second.to_dataset(),
+            **{n: second[n].to_dataset() for n in list(second)[:3] if n in second.children},
+        }
     )
     with pytest.raises(RecordingError, match="same layers"):
         analyze_recordings([first, partial], {})
@@ -210,11 +213,17 @@ class TestRecordingFile:
 
     def test_everything_is_in_it(self, path, network, dataset):
         (whole,) = network_recordings(
-            network, dataset, quantities=("spike", "membrane_potential"), batch_size=50, device="cpu"
+            network,
+            dataset,
+            quantities=("spike", "membrane_potential"),
+            batch_size=50,
+            device="cpu",
         )
         (read,) = RecordingFile(path).batches(50)
         for name, node in whole.children.items():
-            xr.testing.assert_identical(read[name].to_dataset(inherit=False), node.to_dataset(inherit=False))
+            xr.testing.assert_identical(
+                read[name].to_dataset(inherit=False), node.to_dataset(inherit=False)
+            )
         xr.testing.assert_equal(read.to_dataset(), whole.to_dataset())
         assert read["conv1.neuron"]["spike"].dtype == np.uint8
 

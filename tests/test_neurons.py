@@ -87,9 +87,7 @@ def test_potential_equals_stepping_by_hand_to_the_bit(kind, reset, decay_input, 
     assert not spikes.all()
     assert layer[schema.SPIKE].dtype == np.uint8
     np.testing.assert_array_equal(layer[schema.SPIKE].values.swapaxes(0, 1), spikes)
-    np.testing.assert_array_equal(
-        layer[schema.MEMBRANE_POTENTIAL].values.swapaxes(0, 1), potential
-    )
+    np.testing.assert_array_equal(layer[schema.MEMBRANE_POTENTIAL].values.swapaxes(0, 1), potential)
     np.testing.assert_array_equal(layer[schema.INPUT_CURRENT].values.swapaxes(0, 1), currents)
     assert layer.sizes[schema.SAMPLE] == n_samples
 
@@ -145,7 +143,9 @@ def test_a_subclass_is_not_taken_for_its_parent():
         find_spiking_layers(torch.nn.Sequential(torch.nn.Linear(2, 2), Odd()))
 
 
-@pytest.mark.parametrize("node", [neuron.QIFNode(), neuron.KLIFNode(), neuron.LIAFNode(torch.relu, False)])
+@pytest.mark.parametrize(
+    "node", [neuron.QIFNode(), neuron.KLIFNode(), neuron.LIAFNode(torch.relu, False)]
+)
 def test_other_spikingjelly_neurons_are_named_not_guessed(node):
     with pytest.raises(RecordingError, match=type(node).__name__):
         find_spiking_layers(torch.nn.Sequential(node))

@@ -49,7 +49,9 @@ class Calls(nn.Module):
 
 
 def test_one_batch_becomes_a_labelled_tree(frames):
-    with Recorder(small_network(), quantities=(schema.SPIKE, schema.MEMBRANE_POTENTIAL)) as recorder:
+    with Recorder(
+        small_network(), quantities=(schema.SPIKE, schema.MEMBRANE_POTENTIAL)
+    ) as recorder:
         tree = recorder.record(frames, labels=np.array([0, 2, 1]), start=6)
     assert list(tree.children) == [
         "input_frames", "conv1.neuron", "conv2.neuron", "conv3.neuron", "fc1.neuron", "fc2.neuron",
@@ -212,7 +214,9 @@ def test_a_network_that_recording_would_disturb_is_refused(frames):
             self.calls += 1
             return self.node(x).sum((0, 2, 3, 4))[:, None] + self.calls
 
-    with pytest.raises(RecordingError, match=r"outputs with and without recording differ by up to 1"):
+    with pytest.raises(
+        RecordingError, match=r"outputs with and without recording differ by up to 1"
+    ):
         with Recorder(Counting()) as recorder:
             recorder.record(frames)
 
@@ -251,7 +255,9 @@ def test_an_output_without_time_is_refused(frames):
         def forward(self, x):
             return self.node(x.flatten(0, 1)[None])
 
-    with pytest.raises(RecordingError, match=r"layer 'node' gave spike of shape \(12, 1, 2, 8, 8\)"):
+    with pytest.raises(
+        RecordingError, match=r"layer 'node' gave spike of shape \(12, 1, 2, 8, 8\)"
+    ):
         with Recorder(Flattened()) as recorder:
             recorder.record(frames)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from redundancy.datasets.base import Argument, Batch
@@ -87,3 +89,11 @@ class ToyDataset:
     def batch(self, start: int, stop: int) -> Batch:
         labels = None if self.labels is None else self.labels[start:stop]
         return Batch(start, self.frames[start:stop], labels)
+
+
+def oracle_file(name: str) -> Path:
+    """Return a file of numbers made by the published ASA-SNN code, or skip the test."""
+    path = Path(__file__).resolve().parents[2] / "shared" / "oracle" / name
+    if not path.exists():
+        pytest.skip(f"the published implementation's numbers are not here ({name})")
+    return path

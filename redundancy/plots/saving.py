@@ -23,6 +23,17 @@ _METADATA: dict[str, dict[str, Any]] = {
 FORMATS = tuple(_DPI)
 
 
+def parse_formats(text: str) -> list[str]:
+    """Return the formats of a text such as "png,pdf".
+
+    Raises
+    ------
+    UsageError
+        If a format is unknown or none is given.
+    """
+    return _checked([name.strip().lower() for name in text.split(",") if name.strip()])
+
+
 def save_figure(
     figure: Figure, path_without_suffix: str | os.PathLike[str], formats: Iterable[str] = ("png",)
 ) -> list[Path]:
@@ -50,15 +61,19 @@ def save_figure(
     UsageError
         If a format is unknown or none is given.
     """
-    names = [formats] if isinstance(formats, str) else list(dict.fromkeys(formats))
+    names = _checked([formats] if isinstance(formats, str) else list(formats))
+    stem = Path(path_without_suffix)
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    return [_save(figure, stem.parent / f"{stem.name}.{name}", name) for name in names]
+
+
+def _checked(names: list[str]) -> list[str]:
     for name in names:
         if name not in FORMATS:
             raise UsageError(f"figures can be saved as {', '.join(FORMATS)}, not as {name!r}")
     if not names:
         raise UsageError(f"name at least one format to save a figure in: {', '.join(FORMATS)}")
-    stem = Path(path_without_suffix)
-    stem.parent.mkdir(parents=True, exist_ok=True)
-    return [_save(figure, stem.parent / f"{stem.name}.{name}", name) for name in names]
+    return list(dict.fromkeys(names))
 
 
 def _save(figure: Figure, path: Path, file_format: str) -> Path:

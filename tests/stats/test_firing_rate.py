@@ -121,6 +121,9 @@ def test_layers_of_other_samples_do_not_make_a_network():
 def test_every_variable_says_what_it_is():
     state = FiringRate().observe(layer(np.ones((1, 2, 3), np.uint8)))
     result = FiringRate().compute(state)
-    for variable in [*result.data_vars.values(), *network_firing_rate({"a": state}).data_vars.values()]:
+    for variable in [
+        *result.data_vars.values(),
+        *network_firing_rate({"a": state}).data_vars.values(),
+    ]:
         assert variable.attrs["long_name"]
         assert variable.attrs["units"] == "spikes per sample"

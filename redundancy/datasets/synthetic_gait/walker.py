@@ -17,8 +17,8 @@ from redundancy.datasets.synthetic_gait.exact import ExactRandom, cosine, sine
 
 MAX_PERSONS = 20
 VIEW = 128
-PIXELS_PER_METRE = 56.0
-GROUND_ROW = 119.0
+PIXELS_PER_METRE = 55.0
+GROUND_ROW = 118.0
 
 Array = NDArray[np.float64]
 
@@ -77,7 +77,7 @@ _SPREAD: dict[str, tuple[float, float, int]] = {
     "knee_lift": (38.0, 72.0, 393),
 }
 # Standard deviation of a person's attributes between recordings, as part of the range.
-_JITTER = 0.05
+_JITTER = 0.07
 
 
 def person(index: int) -> Person:
@@ -106,6 +106,8 @@ class Walk:
         Column of the hips in the middle of the recording.
     ground : float
         Row of the ground.
+    scale : float
+        Pixels a metre: how far from the camera the walk is.
     """
 
     person: Person
@@ -113,6 +115,7 @@ class Walk:
     direction: int
     middle: float
     ground: float
+    scale: float
 
 
 def draw_walk(index: int, random: ExactRandom) -> Walk:
@@ -126,13 +129,14 @@ def draw_walk(index: int, random: ExactRandom) -> Walk:
         )
         for field, deviation in zip(fields(Person), deviations, strict=True)
     }
-    phase, side, middle, ground = (float(u) for u in random.uniform(4))
+    phase, side, middle, ground, scale = (float(u) for u in random.uniform(5))
     return Walk(
         person=Person(**varied),
         phase=phase,
         direction=1 if side < 0.5 else -1,
         middle=VIEW / 2 + 24.0 * (middle - 0.5),
-        ground=GROUND_ROW + 4.0 * (ground - 0.5),
+        ground=GROUND_ROW + 6.0 * (ground - 0.5),
+        scale=PIXELS_PER_METRE * (1.0 + 0.08 * (scale - 0.5)),
     )
 
 
@@ -173,11 +177,11 @@ def pose(walk: Walk, time_s: Array, middle_s: float) -> tuple[Array, Array]:
         for chain in chains
         for start, end in itertools.pairwise(chain)
     ]
-    ends = np.stack(limbs, axis=1) * PIXELS_PER_METRE
-    hip_column = walk.middle + walk.direction * who.speed * PIXELS_PER_METRE * (time_s - middle_s)
+    ends = np.stack(limbs, axis=1) * walk.scale
+    hip_column = walk.middle + walk.direction * who.speed * walk.scale * (time_s - middle_s)
     ends[:, :, 0::2] = hip_column[:, None, None] + walk.direction * ends[:, :, 0::2]
     ends[:, :, 1::2] = walk.ground + ends[:, :, 1::2]
-    return np.ascontiguousarray(ends), _radii(who)
+    return np.ascontiguousarray(ends), _radii(who) * walk.scale
 
 
 Point = tuple[Array, Array]
@@ -212,8 +216,8 @@ def _arm(who: Person, phase: Array, shoulder: Point) -> list[Point]:
 
 
 def _radii(who: Person) -> Array:
-    """Return the radii of the twelve limbs in pixels, in the order of `pose`."""
+    """Return the radii of the twelve limbs in metres, in the order of `pose`."""
     arm, leg = [0.027, 0.022], [0.046, 0.032, 0.018]
     body = np.array([*arm, *leg, 0.075, 0.0, *leg, *arm]) * who.girth
     body[6] = 0.056
-    return body * (who.height * PIXELS_PER_METRE)
+    return body * who.height

@@ -1,0 +1,275 @@
+"""Checkpoints of the published ASA-SNN code, in the shapes they come in."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from redundancy.checkpoint import Checkpoint, load_checkpoint
+from redundancy.checkpoint_formats import CHECKPOINT_FORMATS, read_asa_snn, recognise_format
+from redundancy.errors import CheckpointError
+from redundancy.networks import build_network
+from tests.toy import oracle_file, tiny_network_arguments
+
+# Our names, part by part, and the published ones.
+PUBLISHED = (
+    (r"conv(\d)\.(conv|bn)\.", "ConvAttLIFs.{n}.{part}.0."),
+    (r"conv(\d)\.(attention)\.average_weight", "ConvAttLIFs.{n}.attn.alpha"),
+    (r"conv(\d)\.(attention)\.maximum_weight", "ConvAttLIFs.{n}.attn.beta"),
+    (r"conv(\d)\.(attention)\.importance\.", "ConvAttLIFs.{n}.attn.fc."),
+    (r"conv(\d)\.(attention)\.first_attention\.", "ConvAttLIFs.{n}.attn.conv1."),
+    (r"conv(\d)\.(attention)\.second_attention\.", "ConvAttLIFs.{n}.attn.conv2."),
+    (r"fc(\d)\.(linear)\.", "FCs.{n}.linear.0."),
+)
+
+
+def published_name(key: str) -> str:
+    for pattern, template in PUBLISHED:
+        if match := re.match(pattern, key):
+            return template.format(n=int(match[1]) - 1, part=match[2]) + key[match.end() :]
+    raise KeyError(key)
+
+
+def published_state(seed: int = 0, **arguments: Any) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Return the weights of one network under our names and under the published ones."""
+    torch.manual_seed(seed)
+    network = build_network("lif-snn-3", **tiny_network_arguments(**arguments))
+    ours = network.state_dict()
+    theirs = {published_name(key): tensor for key, tensor in ours.items()}
+    return ours, theirs
+
+
+def unused_weights() -> dict[str, Tensor]:
+    """Return the 117 numbers of attention in the neurons that the published code never calls."""
+    per_layer = {"alpha": 1, "beta": 1, "fc.weight": 1, "conv1.weight": 18, "conv2.weight": 18}
+    return {
+        f"ConvAttLIFs.{n}.spike.0.attn.{name}": torch.ones(size)
+        for n in range(3)
+        for name, size in per_layer.items()
+    }
+
+
+def write(path: Path, content: object) -> Path:
+    torch.save(content, path)
+    return path
+
+
+def assert_same_network(checkpoint: Checkpoint, ours: dict[str, Tensor]) -> None:
+    built = checkpoint.build_network().state_dict()
+    assert list(built) == list(ours)
+    for key, tensor in ours.items():
+        assert torch.equal(built[key], tensor), key
+
+
+@pytest.mark.parametrize("attention", ["none", "asa-1"])
+@pytest.mark.parametrize(
+    "style",
+    ["flat", "net", "model", "state_dict", "module.", "net of module.", ".module.", ".0.module."],
+)  # fmt: skip
+def test_every_style_of_keys_gives_the_same_network(
+    tmp_path: Path, attention: str, style: str
+) -> None:
+    ours, theirs = published_state(attention=attention)
+    content: dict[str, Any] = dict(theirs)
+    if style in (".module.", ".0.module."):
+        content = {
+            re.sub(r"\.(conv|bn|linear)\.0\.", rf".\1{style}", key): tensor
+            for key, tensor in content.items()
+        }
+        assert any(f".conv{style}weight" in key for key in content)
+    if style.endswith("module.") and not style.startswith("."):
+        content = {f"module.{key}": tensor for key, tensor in content.items()}
+    if style.split()[0] in ("net", "model", "state_dict"):
+        content = {style.split()[0]: content, "epoch": 3, "max_test_acc": 0.9}
+    path = write(tmp_path / "net.pth", content)
+    for checkpoint_format in ("auto", "asa-snn"):
+        checkpoint = load_checkpoint(path, checkpoint_format=checkpoint_format)
+        assert checkpoint.format == "asa-snn"
+        assert checkpoint.network == "lif-snn-3"
+        assert_same_network(checkpoint, ours)
+
+
+def test_weights_that_were_never_used_are_dropped(tmp_path: Path) -> None:
+    ours, theirs = published_state(attention="asa-1")
+    unused = unused_weights()
+    assert sum(tensor.numel() for tensor in unused.values()) == 117
+    checkpoint = load_checkpoint(write(tmp_path / "net.pth", {**theirs, **unused}))
+    assert_same_network(checkpoint, ours)
+
+
+@pytest.mark.parametrize("reduction", [1, 2, 3])
+def test_arguments_follow_from_the_shapes(tmp_path: Path, reduction: int) -> None:
+    _, theirs = published_state(
+        n_classes=7,
+        n_timesteps=6,
+        size=(12, 12),
+        widths=(3, 4, 5),
+        hidden=9,
+        input_channels=1,
+        attention="asa-1",
+        reduction=reduction,
+    )
+    checkpoint = load_checkpoint(write(tmp_path / "net.pth", theirs))
+    assert checkpoint.network_arguments == {
+        "n_classes": 7,
+        "n_timesteps": 6,
+        "attention": "asa-1",
+        "input_size": (12, 12),
+        "input_channels": 1,
+        "widths": (3, 4, 5),
+        "hidden": 9,
+        "v_threshold": 0.3,
+        "decay": 0.3,
+        "reduction": reduction,
+    }
+    assert checkpoint.frame_shape == (6, 1, 12, 12)
+    assert checkpoint.dataset is None
+
+
+def test_a_reduction_that_does_not_divide_t_is_found(tmp_path: Path) -> None:
+    ours, theirs = published_state(n_timesteps=7, attention="asa-1", reduction=3)
+    checkpoint = load_checkpoint(write(tmp_path / "net.pth", theirs))
+    assert checkpoint.network_arguments["n_timesteps"] == 7
+    assert_same_network(checkpoint, ours)
+
+
+def test_what_the_file_leaves_open_can_be_given(tmp_path: Path) -> None:
+    ours, theirs = published_state(n_timesteps=9, size=(8, 16))
+    path = write(tmp_path / "net.pth", theirs)
+    with pytest.raises(CheckpointError, match=r"fc1\.linear\.weight has shape"):
+        load_checkpoint(path).build_network()
+    given = {"n_timesteps": "9", "input_size": "8x16"}
+    checkpoint = load_checkpoint(path, network_arguments=given)
+    assert checkpoint.frame_shape == (9, 2, 8, 16)
+    assert_same_network(checkpoint, ours)
+
+
+def test_attention_comes_with_a_note_on_its_masks(tmp_path: Path) -> None:
+    for attention, n_notes in (("none", 0), ("asa-1", 1)):
+        _, theirs = published_state(attention=attention)
+        notes = load_checkpoint(write(tmp_path / "net.pth", theirs)).notes
+        assert len(notes) == n_notes
+        assert all("per sample" in note for note in notes)
+
+
+def test_unknown_weights_are_refused_and_named(tmp_path: Path) -> None:
+    _, theirs = published_state()
+    path = write(
+        tmp_path / "net.pth", {**theirs, "ConvAttLIFs.1.attn.sa.conv.weight": torch.ones(1)}
+    )
+    with pytest.raises(CheckpointError, match=r"not understood: ConvAttLIFs\.1\.attn\.sa\.conv"):
+        load_checkpoint(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda state: {**state, "ConvAttLIFs.3.conv.0.weight": torch.ones(6, 6, 3, 3)},
+        lambda state: {k: v for k, v in state.items() if not k.startswith("ConvAttLIFs.2.")},
+        lambda state: {k: v for k, v in state.items() if not k.startswith("FCs.1.")},
+        lambda state: {k: v for k, v in state.items() if not k.startswith("FCs.")},
+    ],
+    ids=["four convolutions", "two convolutions", "one linear layer", "no linear layer"],
+)
+def test_another_architecture_is_refused(tmp_path: Path, change: Any) -> None:
+    _, theirs = published_state()
+    with pytest.raises(CheckpointError, match="has another architecture"):
+        load_checkpoint(write(tmp_path / "net.pth", change(theirs)))
+
+
+def test_a_third_linear_layer_is_refused_when_built(tmp_path: Path) -> None:
+    _, theirs = published_state()
+    extra = {"FCs.2.linear.0.weight": torch.ones(3, 3)}
+    with pytest.raises(CheckpointError, match=r"fc3\.linear\.weight is unexpected"):
+        load_checkpoint(write(tmp_path / "net.pth", {**theirs, **extra})).build_network()
+
+
+def test_asa_2_is_refused_by_name(tmp_path: Path) -> None:
+    _, theirs = published_state(attention="asa-1")
+    without_fc = {key: tensor for key, tensor in theirs.items() if ".fc." not in key}
+    with pytest.raises(CheckpointError, match="attention module other than ASA-1"):
+        load_checkpoint(write(tmp_path / "net.pth", without_fc))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("ConvAttLIFs.0.conv.0.weight", 3),
+        ("ConvAttLIFs.0.conv.0.weight", torch.ones(4)),
+        ("FCs.0.linear.0.weight", torch.tensor(1.0)),
+        ("FCs.1.linear.0.weight", "text"),
+    ],
+)
+def test_weights_of_impossible_shapes_are_refused(tmp_path: Path, key: str, value: object) -> None:
+    _, theirs = published_state()
+    with pytest.raises(CheckpointError):
+        load_checkpoint(write(tmp_path / "net.pth", {**theirs, key: value})).build_network()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"conv1.weight": torch.ones(3), "fc.bias": torch.ones(2)},
+        {},
+        {"net": {"features.0.weight": torch.ones(3)}},
+        [torch.ones(3)],
+        torch.ones(3),
+        3,
+        None,
+    ],
+    ids=["other keys", "empty", "wrapped other keys", "list", "tensor", "number", "none"],
+)
+def test_other_objects_are_of_no_known_format(tmp_path: Path, content: object) -> None:
+    with pytest.raises(
+        CheckpointError, match=r"no format that is known here \(redundancy, asa-snn"
+    ):
+        recognise_format(content)
+    with pytest.raises(CheckpointError, match="no format that is known here"):
+        load_checkpoint(write(tmp_path / "net.pth", content))
+    with pytest.raises(CheckpointError, match="not of format asa-snn"):
+        read_asa_snn(content)
+
+
+def test_the_keys_that_were_seen_are_shown() -> None:
+    with pytest.raises(CheckpointError, match=r"it holds conv1\.weight, fc\.bias"):
+        recognise_format({"conv1.weight": 1, "fc.bias": 2})
+
+
+def test_formats_are_registered_by_name() -> None:
+    assert CHECKPOINT_FORMATS.get("asa-snn") is read_asa_snn
+
+
+# The published network itself
+
+
+@pytest.mark.parametrize(
+    ("weights", "numbers", "n_timesteps"),
+    [
+        ("A_vanilla_T6.pth", "A_vanilla_T6.npz", 6),
+        ("A_asa_T6.pth", "A_asa_T6_persample.npz", None),
+    ],
+)
+def test_the_published_network_gives_the_same_logits(
+    weights: str, numbers: str, n_timesteps: int | None
+) -> None:
+    given = {} if n_timesteps is None else {"n_timesteps": n_timesteps}
+    checkpoint = load_checkpoint(oracle_file(weights), network_arguments=given)
+    assert checkpoint.network_arguments["n_classes"] == 20
+    assert checkpoint.network_arguments["widths"] == (64, 128, 128)
+    assert checkpoint.frame_shape == (6, 2, 32, 32)
+    expected: NDArray[np.float32] = np.load(oracle_file(numbers))["logits"]
+    # Both networks were run on the same inputs.
+    fields = np.load(oracle_file("A_vanilla_T6.npz"))
+    shape = fields["inputs_shape"]
+    frames = np.unpackbits(fields["inputs_packed"])[: shape.prod()].reshape(shape)
+    with torch.inference_mode():
+        rates = checkpoint.build_network()(torch.from_numpy(frames).float().transpose(0, 1))
+    np.testing.assert_array_equal(rates.numpy(), expected)
+    assert np.ptp(expected) > 0
