@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import math
+import types
+import typing
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from redundancy.errors import UsageError
+
+_TEXT_BOOLS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
 def signature_defaults(builder: Callable[..., Any]) -> dict[str, Any]:
@@ -46,49 +51,89 @@ def convert_arguments(
             raise UsageError(
                 f"{owner} has no argument {name!r}; known: {', '.join(defaults)}.{hint}"
             )
-        values[name] = _convert(owner, name, defaults[name], value)
+        default = defaults[name]
+        try:
+            values[name] = convert_value(value, _type_of(default))
+        except (TypeError, ValueError, OverflowError):
+            raise UsageError(
+                f"{owner}: argument {name!r} takes a value like {_show(default)} "
+                f"({type(default).__name__}), got {value!r}"
+            ) from None
     return values
 
 
-def _convert(owner: str, name: str, default: Any, value: Any) -> Any:
-    kind = type(default)
-    try:
-        if kind is bool:
-            return _to_bool(value)
-        if kind is tuple:
-            return _to_tuple(default, value)
-        if kind is int and not isinstance(value, bool):
-            if isinstance(value, float) and not value.is_integer():
-                raise ValueError
-            return int(value)
-        if kind is float and not isinstance(value, bool):
-            return float(value)
-        if kind is str and isinstance(value, str):
-            return value
-    except (TypeError, ValueError):
-        pass
-    raise UsageError(
-        f"{owner}: argument {name!r} takes a value like {_show(default)} "
-        f"({kind.__name__}), got {value!r}"
-    )
+def convert_value(value: Any, kind: Any) -> Any:
+    """Return `value`, or what its text says, as a `kind`.
+
+    Parameters
+    ----------
+    value : object
+        A value or its text; NumPy scalars count as numbers.
+    kind : type
+        bool, int, float, str, a tuple of these such as ``tuple[int, int]``, or one of
+        these or None, such as ``int | None`` (whose text is "none").
+
+    Raises
+    ------
+    TypeError, ValueError, OverflowError
+        If it is not one.
+    """
+    kinds = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
+    is_none = value is None or (isinstance(value, str) and value.strip().lower() == "none")
+    if is_none and types.NoneType in kinds:
+        return None
+    kind = next(k for k in kinds if k is not types.NoneType)
+    if typing.get_origin(kind) is tuple:
+        return _to_tuple(value, typing.get_args(kind))
+    if hasattr(value, "item") and not isinstance(value, str):
+        value = value.item()
+    return {bool: _to_bool, int: _to_int, float: _to_float, str: _to_text}[kind](value)
 
 
 def _to_bool(value: Any) -> bool:
+    if isinstance(value, str) and value.strip().lower() in _TEXT_BOOLS:
+        return _TEXT_BOOLS[value.strip().lower()]
     if isinstance(value, bool):
         return value
-    try:
-        return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[
-            str(value).lower()
-        ]
-    except KeyError:
-        raise ValueError from None
+    raise TypeError
 
 
-def _to_tuple(default: tuple[Any, ...], value: Any) -> tuple[Any, ...]:
-    parts = value.replace("x", ",").split(",") if isinstance(value, str) else list(value)
-    if len(parts) != len(default):
+def _to_int(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise TypeError
+    if isinstance(value, float) and not value.is_integer():
         raise ValueError
-    return tuple(type(kind)(part) for kind, part in zip(default, parts, strict=True))
+    return int(value)
+
+
+def _to_float(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise TypeError
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError
+    return number
+
+
+def _to_text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, tuple | list):  # a size given as a pair
+        return "x".join(str(_to_int(part)) for part in value)
+    return str(_to_int(value))
+
+
+def _to_tuple(value: Any, kinds: tuple[Any, ...]) -> tuple[Any, ...]:
+    parts = value.replace("x", ",").split(",") if isinstance(value, str) else list(value)
+    if len(parts) != len(kinds):
+        raise ValueError
+    return tuple(convert_value(part, kind) for kind, part in zip(kinds, parts, strict=True))
+
+
+def _type_of(default: Any) -> Any:
+    if isinstance(default, tuple):
+        return types.GenericAlias(tuple, tuple(type(part) for part in default))
+    return type(default)
 
 
 def _show(default: Any) -> str:

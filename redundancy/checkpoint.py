@@ -78,12 +78,17 @@ class Checkpoint:
 
 
 def _check_fit(name: str, expected: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> None:
-    problems = [f"{key} is missing" for key in expected if key not in given]
+    problems = [
+        f"{key} is a {type(value).__name__}, not a tensor"
+        for key, value in given.items()
+        if not hasattr(value, "shape")
+    ]
+    problems += [f"{key} is missing" for key in expected if key not in given]
     problems += [f"{key} is unexpected" for key in given if key not in expected]
     problems += [
         f"{key} has shape {tuple(given[key].shape)}, expected {tuple(tensor.shape)}"
         for key, tensor in expected.items()
-        if key in given and given[key].shape != tensor.shape
+        if hasattr(given.get(key), "shape") and given[key].shape != tensor.shape
     ]
     if problems:
         shown = "; ".join(problems[:6])
@@ -175,7 +180,8 @@ def _read_weights(path: Path) -> Any:
                 "state_dict() and try again"
             ) from None
         raise CheckpointError(f"{path} is damaged or not a PyTorch checkpoint") from None
-    except (RuntimeError, EOFError, ValueError, KeyError, OSError, AttributeError) as error:
+    except Exception as error:
+        # Its reader of the older format takes any bytes and fails in any way.
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CheckpointError(f"{path} is damaged or not a PyTorch checkpoint ({reason})") from None
 
@@ -191,6 +197,9 @@ def _from_ours(path: Path, content: Any, overrides: Mapping[str, Any], sha256: s
         )
     try:
         network, dataset = content["network"], content["dataset"]
+        for key in ("state_dict", "training_record"):
+            if not isinstance(content[key], dict):
+                raise TypeError(f"{key!r}")
         return Checkpoint(
             network=network["name"],
             network_arguments=complete_arguments(
@@ -202,5 +211,7 @@ def _from_ours(path: Path, content: Any, overrides: Mapping[str, Any], sha256: s
             training_record=content["training_record"],
             sha256=sha256,
         )
-    except (KeyError, TypeError) as error:
+    except UsageError:
+        raise
+    except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path} is damaged: {error} is missing or malformed") from None

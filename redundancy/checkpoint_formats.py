@@ -80,11 +80,17 @@ _ASA_SNN_UNUSED = r"ConvAttLIFs\.\d+\.spike\..*"
 
 
 def _translate_keys(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    import torch
+
     translated: dict[str, Tensor] = {}
     unknown = []
     for key, tensor in weights.items():
         if re.fullmatch(_ASA_SNN_UNUSED, key):
             continue
+        if not isinstance(tensor, torch.Tensor):
+            raise CheckpointError(
+                f"{key} of the asa-snn checkpoint is a {type(tensor).__name__}, not a tensor"
+            )
         for pattern, template in _ASA_SNN_KEYS:
             if match := re.fullmatch(pattern, key):
                 name = template.format(n=int(match[1]) + 1, rest=match[2])
@@ -94,7 +100,8 @@ def _translate_keys(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
             unknown.append(key)
     if unknown:
         raise CheckpointError(
-            f"the asa-snn checkpoint holds weights that are not understood: {', '.join(unknown[:6])}"
+            "the asa-snn checkpoint holds weights that are not understood: "
+            + ", ".join(unknown[:6])
         )
     return translated
 
@@ -128,6 +135,12 @@ def read_asa_snn(content: Any) -> TranslatedCheckpoint:
         raise CheckpointError(
             "format asa-snn is read for the 3-layer LIF-SNN (three convolutions, two fully "
             "connected layers); this checkpoint has another architecture"
+        )
+    weights_read = (*convolutions, first_linear, second_linear)
+    if [weight.dim() for weight in weights_read if weight is not None] != [4, 4, 4, 2, 2]:
+        raise CheckpointError(
+            "the asa-snn checkpoint's convolutions must have four dimensions and its fully "
+            "connected layers two"
         )
     widths = tuple(int(weight.shape[0]) for weight in convolutions if weight is not None)
     side = 4 * math.isqrt(first_linear.shape[1] // widths[-1])

@@ -34,6 +34,11 @@ def resolve_device(name: str = "auto") -> torch.device:
         raise UsageError(f"device must be auto, cpu or cuda, got {name!r}") from None
     if device.type == "cuda" and not torch.cuda.is_available():
         raise UsageError("device cuda was asked for, but torch sees no CUDA device here; use cpu")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise UsageError(
+            f"device {name} was asked for, but torch sees {torch.cuda.device_count()} CUDA devices "
+            "here, numbered from 0"
+        )
     if device.type not in ("cpu", "cuda"):
         raise UsageError(f"device must be auto, cpu or cuda, got {name!r}")
     return device

@@ -27,7 +27,11 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         if temporary.is_dir() and target.is_dir():
             replaced = target.with_name(f"{target.name}.partial-old-{secrets.token_hex(4)}")
             target.rename(replaced)
-            temporary.rename(target)
+            try:
+                temporary.rename(target)
+            except BaseException:
+                replaced.rename(target)
+                raise
             shutil.rmtree(replaced)
         else:
             os.replace(temporary, target)

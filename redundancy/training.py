@@ -59,10 +59,17 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.loss not in LOSSES:
             raise UsageError(f"loss must be one of {', '.join(LOSSES)}, got {self.loss!r}")
-        if min(self.epochs, self.batch_size) < 1 or self.shift < 0 or self.learning_rate <= 0:
+        rates = (self.learning_rate, self.final_learning_rate, self.weight_decay)
+        if (
+            min(self.epochs, self.batch_size) < 1
+            or min(self.shift, self.seed) < 0
+            or self.learning_rate <= 0
+            or not all(0 <= rate < math.inf for rate in rates)
+        ):
             raise UsageError(
-                "epochs and batch size must be at least 1, the learning rate positive and the "
-                f"shift not negative, got {self}"
+                "epochs and batch size must be at least 1, the learning rate positive and finite, "
+                "the final learning rate, weight decay, shift and seed not negative, "
+                f"got {self}"
             )
 
 
@@ -148,14 +155,25 @@ def train(
         If the network does not fit the data, or the data has no labels.
     """
     return _Training(
-        network, _fit_to_data(network, network_arguments, train_set), train_set, test_set,
+        network, _fit_to_data(network, network_arguments, train_set, test_set), train_set, test_set,
         TrainingFiles(Path(path)), recipe, device, command,
     ).run(resume, on_epoch, on_batch)  # fmt: skip
 
 
-def _fit_to_data(network: str, arguments: Mapping[str, Any], train_set: Dataset) -> dict[str, Any]:
-    if train_set.n_classes is None:
-        raise UsageError(f"training needs labels, and dataset {train_set.name} has none")
+def _fit_to_data(
+    network: str, arguments: Mapping[str, Any], train_set: Dataset, test_set: Dataset
+) -> dict[str, Any]:
+    for dataset in (train_set, test_set):
+        if dataset.n_classes is None:
+            raise UsageError(f"training needs labels, and dataset {dataset.name} has none")
+        if len(dataset) == 0:
+            raise UsageError(f"the {dataset.split} split of dataset {dataset.name} has no samples")
+    shapes = [(dataset.n_classes, dataset.frame_shape) for dataset in (train_set, test_set)]
+    if shapes[0] != shapes[1]:
+        raise UsageError(
+            "training and test set must have the same classes and (time, channel, y, x), "
+            f"got {shapes[0]} and {shapes[1]}"
+        )
     n_timesteps, n_channels, height, width = train_set.frame_shape
     derived = {
         "n_classes": train_set.n_classes,
@@ -242,7 +260,8 @@ class _Training:
             if on_batch is not None:
                 on_batch(n_done, len(order))
         mean_loss = total_loss / n_done
-        if not math.isfinite(mean_loss):
+        # A spike is 0 or 1 whatever the weights, so the loss alone can stay finite.
+        if not (math.isfinite(mean_loss) and self._is_finite()):
             raise UsageError(
                 f"training diverged in epoch {index + 1} (loss {mean_loss}); "
                 "try a smaller --learning-rate"
@@ -254,6 +273,9 @@ class _Training:
             test_accuracy=self._test_accuracy(),
             seconds=time.monotonic() - began,
         )
+
+    def _is_finite(self) -> bool:
+        return all(bool(tensor.isfinite().all()) for tensor in self.network.state_dict().values())
 
     def _step(self, frames: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[float, int]:
         import torch
@@ -345,6 +367,11 @@ class _Training:
         try:
             state = torch.load(self.files.last, map_location=self.device, weights_only=True)
             same = state["training"] == self._identity()
+            if same:
+                self.network.load_state_dict(state["network"])
+                self.optimizer.load_state_dict(state["optimizer"])
+                self.schedule.load_state_dict(state["schedule"])
+                self.epochs = [Epoch(**epoch) for epoch in state["epochs"]]
         except Exception as error:
             raise CheckpointError(
                 f"{self.files.last} cannot be resumed from ({type(error).__name__}); "
@@ -355,10 +382,6 @@ class _Training:
                 f"{self.files.last} belongs to a training with other settings; "
                 "delete it to start anew, or repeat the settings it was started with"
             )
-        self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.schedule.load_state_dict(state["schedule"])
-        self.epochs = [Epoch(**epoch) for epoch in state["epochs"]]
 
     def _identity(self) -> dict[str, Any]:
         """Return what must be equal for a training to be the same one."""

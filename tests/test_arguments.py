@@ -88,7 +88,7 @@ def test_a_list_from_a_file_becomes_a_tuple() -> None:
         ("count", None),
         ("flag", "maybe"),
         ("flag", 2),
-        ("mode", 3),
+        ("mode", 3.5),
     ],
 )
 def test_a_value_that_does_not_convert_is_refused(name: str, value: object) -> None:

@@ -261,7 +261,7 @@ def test_a_part_of_another_type_is_refused(saved: Path, part: str, value: object
     [
         ({"hiden": 3}, "no argument 'hiden'.*Did you mean 'hidden'"),
         ({"hidden": "many"}, "argument 'hidden' takes a value like 256"),
-        ({"attention": "asa-9"}, "knows the attentions"),
+        ({"attention": "asa-9"}, "attention must be one of"),
     ],
 )
 def test_wrong_network_arguments_are_refused(

@@ -15,7 +15,7 @@ from torch import Tensor
 from redundancy.checkpoint import Checkpoint, load_checkpoint
 from redundancy.checkpoint_formats import CHECKPOINT_FORMATS, read_asa_snn, recognise_format
 from redundancy.errors import CheckpointError
-from redundancy.networks import build_network
+from redundancy.networks import build_network, network_arguments
 from tests.toy import oracle_file, tiny_network_arguments
 
 # Our names, part by part, and the published ones.
@@ -118,6 +118,7 @@ def test_arguments_follow_from_the_shapes(tmp_path: Path, reduction: int) -> Non
     )
     checkpoint = load_checkpoint(write(tmp_path / "net.pth", theirs))
     assert checkpoint.network_arguments == {
+        **network_arguments("lif-snn-3"),
         "n_classes": 7,
         "n_timesteps": 6,
         "attention": "asa-1",
@@ -125,8 +126,6 @@ def test_arguments_follow_from_the_shapes(tmp_path: Path, reduction: int) -> Non
         "input_channels": 1,
         "widths": (3, 4, 5),
         "hidden": 9,
-        "v_threshold": 0.3,
-        "decay": 0.3,
         "reduction": reduction,
     }
     assert checkpoint.frame_shape == (6, 1, 12, 12)

@@ -214,11 +214,13 @@ def test_a_network_that_recording_would_disturb_is_refused(frames):
             self.calls += 1
             return self.node(x).sum((0, 2, 3, 4))[:, None] + self.calls
 
-    with pytest.raises(
-        RecordingError, match=r"outputs with and without recording differ by up to 1"
+    with (
+        pytest.raises(
+            RecordingError, match=r"outputs with and without recording differ by up to 1"
+        ),
+        Recorder(Counting()) as recorder,
     ):
-        with Recorder(Counting()) as recorder:
-            recorder.record(frames)
+        recorder.record(frames)
 
 
 def test_random_networks_are_read_under_the_same_random_numbers(frames):
@@ -255,11 +257,11 @@ def test_an_output_without_time_is_refused(frames):
         def forward(self, x):
             return self.node(x.flatten(0, 1)[None])
 
-    with pytest.raises(
-        RecordingError, match=r"layer 'node' gave spike of shape \(12, 1, 2, 8, 8\)"
+    with (
+        pytest.raises(RecordingError, match=r"layer 'node' gave spike of shape \(12, 1, 2, 8, 8\)"),
+        Recorder(Flattened()) as recorder,
     ):
-        with Recorder(Flattened()) as recorder:
-            recorder.record(frames)
+        recorder.record(frames)
 
 
 def test_an_unknown_quantity_is_a_usage_error():

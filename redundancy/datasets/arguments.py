@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import re
 import types
 import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from redundancy.arguments import convert_value
 from redundancy.datasets.base import Argument
 from redundancy.errors import UsageError
 
 A = TypeVar("A")
-
-_TEXT_BOOLS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
 def described_arguments(declaration: type[Any]) -> str:
@@ -67,8 +65,8 @@ def parse_arguments(declaration: type[A], given: Mapping[str, object], dataset: 
     values = {}
     for name, value in given.items():
         try:
-            values[name] = _convert(value, hints[name])
-        except (TypeError, ValueError):
+            values[name] = convert_value(value, hints[name])
+        except (TypeError, ValueError, OverflowError):
             raise UsageError(
                 f"argument {name!r} of dataset {dataset!r} must be "
                 f"{_type_name(hints[name])}, got {value!r}; "
@@ -105,49 +103,3 @@ def _type_name(hint: Any) -> str:
 
 def _shown(default: object) -> str:
     return f"{default:g}" if isinstance(default, float) else str(default)
-
-
-def _convert(value: object, hint: Any) -> Argument:
-    kinds = _kinds(hint)
-    is_none = value is None or (isinstance(value, str) and value.strip().lower() == "none")
-    if is_none and types.NoneType in kinds:
-        return None
-    kind = next(k for k in kinds if k is not types.NoneType)
-    if kind is str:
-        return _to_text(value)
-    if hasattr(value, "item") and not isinstance(value, str):  # NumPy scalars
-        value = value.item()
-    if kind is bool:
-        return _to_bool(value)
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise TypeError
-    if kind is int:
-        return _to_int(value)
-    number = float(value)
-    if not math.isfinite(number):
-        raise ValueError
-    return number
-
-
-def _to_bool(value: object) -> bool:
-    if isinstance(value, str) and value.strip().lower() in _TEXT_BOOLS:
-        return _TEXT_BOOLS[value.strip().lower()]
-    if isinstance(value, bool):
-        return value
-    raise TypeError
-
-
-def _to_int(value: int | float | str) -> int:
-    if isinstance(value, float) and not value.is_integer():
-        raise ValueError
-    return int(value)
-
-
-def _to_text(value: object) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    if isinstance(value, list | tuple):
-        return "x".join(str(int(part)) for part in value)
-    raise TypeError

@@ -44,6 +44,7 @@ class RandomAccess:
 
 
 def slices(order: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:
+    """Yield consecutive parts of `order`, `size` long; the last may be shorter."""
     for start in range(0, len(order), size):
         yield order[start : start + size]
 

@@ -3,85 +3,21 @@
 from __future__ import annotations
 
 import itertools
-from typing import cast
+import math
+from collections.abc import Iterable
 
-from spikingjelly.activation_based import layer, neuron, surrogate
 from torch import Tensor, nn
 
 from redundancy.errors import UsageError
 from redundancy.networks.asa import ASA1
+from redundancy.networks.blocks import (
+    SURROGATES,
+    ConvolutionalBlock,
+    LinearBlock,
+    spiking_neuron,
+)
 
 ATTENTIONS = ("none", "asa-1")
-
-
-def _spiking_neuron(v_threshold: float, decay: float) -> nn.Module:
-    """Return the paper's LIF neuron: hard reset to 0, undecayed input, decay `decay`.
-
-    Its surrogate gradient is a rectangle of half-width 0.25 and area 1.
-    """
-    return cast(
-        nn.Module,
-        neuron.LIFNode(
-            tau=1.0 / (1.0 - decay),
-            decay_input=False,
-            v_threshold=v_threshold,
-            v_reset=0.0,
-            surrogate_function=surrogate.Rect(alpha=2.0),
-            step_mode="m",
-        ),
-    )
-
-
-class ConvolutionalBlock(nn.Module):
-    """Convolution, batch normalisation, pooling, attention and spiking neuron.
-
-    Parameters
-    ----------
-    in_channels, out_channels : int
-    pool : bool
-        Whether 2 x 2 average pooling follows the normalisation.
-    attention : nn.Module or None
-        Weighs the input current before the neuron.
-    spiking_neuron : nn.Module
-    """
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        *,
-        pool: bool,
-        attention: nn.Module | None,
-        spiking_neuron: nn.Module,
-    ) -> None:
-        super().__init__()
-        self.conv = layer.Conv2d(in_channels, out_channels, 3, padding=1, step_mode="m")
-        self.bn = layer.BatchNorm2d(out_channels, step_mode="m")
-        self.pool = layer.AvgPool2d(2, step_mode="m") if pool else None
-        self.attention = attention
-        self.neuron = spiking_neuron
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (time, sample, channel, y, x) to the spikes of this layer."""
-        x = self.bn(self.conv(x))
-        if self.pool is not None:
-            x = self.pool(x)
-        if self.attention is not None:
-            x = self.attention(x)
-        return cast(Tensor, self.neuron(x))
-
-
-class LinearBlock(nn.Module):
-    """Fully connected layer and spiking neuron."""
-
-    def __init__(self, in_features: int, out_features: int, spiking_neuron: nn.Module) -> None:
-        super().__init__()
-        self.linear = layer.Linear(in_features, out_features, step_mode="m")
-        self.neuron = spiking_neuron
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (time, sample, feature) to the spikes of this layer."""
-        return cast(Tensor, self.neuron(self.linear(x)))
 
 
 class LIFSNN3(nn.Module):
@@ -109,6 +45,8 @@ class LIFSNN3(nn.Module):
         Share of the potential that survives a timestep, beta of eq. 4.
     reduction : int, default 1
         r of ASA-1.
+    surrogate_gradient : {"rectangle", "arctan"}, default "rectangle"
+        Stands in for the derivative of a spike in training; no effect afterwards.
     """
 
     def __init__(
@@ -124,38 +62,42 @@ class LIFSNN3(nn.Module):
         v_threshold: float = 0.3,
         decay: float = 0.3,
         reduction: int = 1,
+        surrogate_gradient: str = "rectangle",
     ) -> None:
         super().__init__()
-        if attention not in ATTENTIONS:
-            raise UsageError(
-                f"lif-snn-3 knows the attentions {', '.join(ATTENTIONS)}, got {attention!r}"
-            )
+        _check_choice("attention", attention, ATTENTIONS)
+        _check_choice("surrogate_gradient", surrogate_gradient, SURROGATES)
+        _check_positive(
+            n_classes=n_classes,
+            n_timesteps=n_timesteps,
+            input_channels=input_channels,
+            widths=min(widths),
+            hidden=hidden,
+            v_threshold=v_threshold,
+        )
         if not 0.0 < decay < 1.0:
             raise UsageError(f"decay must lie strictly between 0 and 1, got {decay}")
-        pooled_height, pooled_width = input_size[0] // 4, input_size[1] // 4
-        if min(pooled_height, pooled_width) < 1:
+        height, width = input_size[0] // 4, input_size[1] // 4
+        if min(height, width) < 1:
             raise UsageError(
                 "lif-snn-3 halves its maps twice and needs an input of at least 4 x 4, "
                 f"got {input_size[0]} x {input_size[1]}"
             )
-        blocks = []
-        sizes = (input_channels, *widths)
-        for index, (before, after) in enumerate(itertools.pairwise(sizes)):
-            blocks.append(
-                ConvolutionalBlock(
-                    before,
-                    after,
-                    pool=index > 0,
-                    attention=None
-                    if attention == "none"
-                    else ASA1(n_timesteps, reduction=reduction),
-                    spiking_neuron=_spiking_neuron(v_threshold, decay),
-                )
+
+        def fire() -> nn.Module:
+            return spiking_neuron(v_threshold, decay, surrogate_gradient)
+
+        def attend() -> nn.Module | None:
+            return None if attention == "none" else ASA1(n_timesteps, reduction=reduction)
+
+        self.conv1, self.conv2, self.conv3 = (
+            ConvolutionalBlock(
+                before, after, pool=index > 0, attention=attend(), spiking_neuron=fire()
             )
-        self.conv1, self.conv2, self.conv3 = blocks
-        features = widths[-1] * pooled_height * pooled_width
-        self.fc1 = LinearBlock(features, hidden, _spiking_neuron(v_threshold, decay))
-        self.fc2 = LinearBlock(hidden, n_classes, _spiking_neuron(v_threshold, decay))
+            for index, (before, after) in enumerate(itertools.pairwise((input_channels, *widths)))
+        )
+        self.fc1 = LinearBlock(widths[-1] * height * width, hidden, fire())
+        self.fc2 = LinearBlock(hidden, n_classes, fire())
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the mean output rate.
@@ -172,3 +114,14 @@ class LIFSNN3(nn.Module):
         x = self.conv3(self.conv2(self.conv1(x)))
         x = self.fc2(self.fc1(x.flatten(2)))
         return x.mean(0)
+
+
+def _check_choice(name: str, value: str, known: Iterable[str]) -> None:
+    if value not in known:
+        raise UsageError(f"lif-snn-3: {name} must be one of {', '.join(known)}, got {value!r}")
+
+
+def _check_positive(**arguments: float) -> None:
+    for name, value in arguments.items():
+        if not 0 < value < math.inf:
+            raise UsageError(f"lif-snn-3 needs {name} greater than 0 and finite, got {value}")

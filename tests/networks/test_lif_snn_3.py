@@ -74,6 +74,7 @@ def test_defaults_are_the_paper_s() -> None:
         "v_threshold": 0.3,
         "decay": 0.3,
         "reduction": 1,
+        "surrogate_gradient": "rectangle",
     }
     assert network_arguments("lif-snn-3") == complete_arguments("lif-snn-3", {})
 
@@ -88,9 +89,10 @@ def test_every_network_says_what_it_is_in_a_line() -> None:
     [
         ({"n_class": 3}, r"no argument 'n_class'.*Did you mean 'n_classes'\?"),
         ({"widths": "64,128"}, "'widths' takes a value like 64,128,128"),
-        ({"attention": "asa-9"}, "knows the attentions none, asa-1, got 'asa-9'"),
+        ({"attention": "asa-9"}, "attention must be one of none, asa-1, got 'asa-9'"),
+        ({"surrogate_gradient": "relu"}, "surrogate_gradient must be one of rectangle, arctan, got 'relu'"),
         ({"decay": 1.0}, "decay must lie strictly between 0 and 1"),
-        ({"decay": float("nan")}, "decay must lie strictly between 0 and 1"),
+        ({"decay": float("nan")}, "'decay' takes a value like 0.3"),
         ({"input_size": "3x32"}, "at least 4 x 4, got 3 x 32"),
         ({"attention": "asa-1", "reduction": 61}, "reduction must lie between 1 and n_timesteps"),
     ],
@@ -186,23 +188,41 @@ def test_a_potential_on_the_threshold_fires() -> None:
     assert one_neuron()(torch.full((1, 1), 0.3, dtype=torch.float64)).item() == 1.0
 
 
-def surrogate_gradient(potential: Tensor) -> Tensor:
+# Half a step beside the grid: no point lies on an edge of the rectangle.
+STEP = 1e-3
+POTENTIALS = torch.arange(-1.0, 1.6, STEP, dtype=torch.float64) + STEP / 2
+
+
+def gradient_of_a_spike(potential: Tensor, surrogate_gradient: str) -> Tensor:
     """Return dS/dU of the network's neuron, driven to `potential` in one timestep."""
-    spiking = one_neuron()
+    spiking = one_neuron(surrogate_gradient=surrogate_gradient)
     x = potential[None].clone().requires_grad_()
     (gradient,) = torch.autograd.grad(spiking(x).sum(), x)
     return gradient[0]
 
 
 def test_the_surrogate_is_a_rectangle_of_half_width_a_quarter() -> None:
-    step = 1e-3
-    # Half a step beside the grid: no point lies on an edge of the rectangle.
-    potential = torch.arange(-1.0, 1.6, step, dtype=torch.float64) + step / 2
-    gradient = surrogate_gradient(potential)
-    inside = (potential - 0.3).abs() < 0.25
+    gradient = gradient_of_a_spike(POTENTIALS, "rectangle")
+    inside = (POTENTIALS - 0.3).abs() < 0.25
     assert torch.equal(gradient, torch.where(inside, 2.0, 0.0).double())
     # Its area is the height of the spike.
-    assert float(gradient.sum()) * step == pytest.approx(1.0, abs=1e-9)
+    assert float(gradient.sum()) * STEP == pytest.approx(1.0, abs=1e-9)
+
+
+def test_the_other_surrogate_reaches_everywhere() -> None:
+    gradient = gradient_of_a_spike(POTENTIALS, "arctan")
+    torch.testing.assert_close(gradient, 1 / (1 + (torch.pi * (POTENTIALS - 0.3)) ** 2))
+
+
+def test_the_surrogate_does_not_change_what_the_network_says() -> None:
+    x = torch.poisson(torch.full((5, 4, 2, 8, 8), 1.0))
+    outputs = []
+    for name in ("rectangle", "arctan"):
+        torch.manual_seed(1)
+        network = build_network("lif-snn-3", **tiny_network_arguments(surrogate_gradient=name))
+        with torch.no_grad():
+            outputs.append(network.eval()(x))
+    assert torch.equal(*outputs)
 
 
 def test_state_is_what_makes_two_passes_differ() -> None:

@@ -1,0 +1,92 @@
+"""Building blocks of the event networks: neuron, convolutional and linear layer."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from spikingjelly.activation_based import layer, neuron, surrogate
+from torch import Tensor, nn
+
+SURROGATES = {
+    # The paper's: a rectangle of half-width 0.25 and area 1. Neurons that are driven
+    # out of it no longer learn, so it wants small learning rates.
+    "rectangle": lambda: surrogate.Rect(alpha=2.0),
+    # Reaches everywhere; trains in fewer epochs.
+    "arctan": lambda: surrogate.ATan(alpha=2.0),
+}
+
+
+def spiking_neuron(v_threshold: float, decay: float, gradient: str) -> nn.Module:
+    """Return the paper's LIF neuron: hard reset to 0, undecayed input.
+
+    Parameters
+    ----------
+    v_threshold : float
+    decay : float
+        Share of the potential that survives a timestep, beta of eq. 4.
+    gradient : str
+        A key of ``SURROGATES``.
+    """
+    return cast(
+        nn.Module,
+        neuron.LIFNode(
+            tau=1.0 / (1.0 - decay),
+            decay_input=False,
+            v_threshold=v_threshold,
+            v_reset=0.0,
+            surrogate_function=SURROGATES[gradient](),
+            step_mode="m",
+        ),
+    )
+
+
+class ConvolutionalBlock(nn.Module):
+    """Convolution, batch normalisation, pooling, attention and spiking neuron.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+    pool : bool
+        Whether 2 x 2 average pooling follows the normalisation.
+    attention : nn.Module or None
+        Weighs the input current before the neuron.
+    spiking_neuron : nn.Module
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        pool: bool,
+        attention: nn.Module | None,
+        spiking_neuron: nn.Module,
+    ) -> None:
+        super().__init__()
+        self.conv = layer.Conv2d(in_channels, out_channels, 3, padding=1, step_mode="m")
+        self.bn = layer.BatchNorm2d(out_channels, step_mode="m")
+        self.pool = layer.AvgPool2d(2, step_mode="m") if pool else None
+        self.attention = attention
+        self.neuron = spiking_neuron
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (time, sample, channel, y, x) to the spikes of this layer."""
+        x = self.bn(self.conv(x))
+        if self.pool is not None:
+            x = self.pool(x)
+        if self.attention is not None:
+            x = self.attention(x)
+        return cast(Tensor, self.neuron(x))
+
+
+class LinearBlock(nn.Module):
+    """Fully connected layer and spiking neuron."""
+
+    def __init__(self, in_features: int, out_features: int, spiking_neuron: nn.Module) -> None:
+        super().__init__()
+        self.linear = layer.Linear(in_features, out_features, step_mode="m")
+        self.neuron = spiking_neuron
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (time, sample, feature) to the spikes of this layer."""
+        return cast(Tensor, self.neuron(self.linear(x)))

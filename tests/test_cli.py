@@ -1,0 +1,346 @@
+"""The real command, as a new user would try it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import analysis_cli
+from redundancy.results import load_results
+from tests.toy import ToyDataset
+
+TINY = ["--network-arg", "widths=4,4,6", "--network-arg", "hidden=12"]
+
+
+@pytest.fixture
+def analyze(monkeypatch, capfd):
+    """Run ``analyze`` in this process; returns (exit code, stdout, stderr)."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["analyze", *map(str, arguments)])
+        code = 0
+        try:
+            analysis_cli.main()
+        except SystemExit as exit_request:
+            code = exit_request.code or 0
+        out, err = capfd.readouterr()
+        assert "Traceback" not in err
+        return code, out, err
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with a frames file and two checkpoints trained on it by the command."""
+    folder = tmp_path_factory.mktemp("cli")
+    toy = ToyDataset(30)
+    np.savez(folder / "toy.npz", frames=toy.frames, labels=toy.labels)
+    for name, attention in (("vanilla", "none"), ("asa", "asa-1")):
+        arguments = [
+            "train", "--data", f"frames:{folder / 'toy.npz'}", *TINY, "--network-arg",
+            f"attention={attention}", "--epochs", "2", "--out", folder / f"{name}.pt", "--quiet",
+            "--device", "cpu", "--network-arg", "surrogate_gradient=arctan",
+        ]  # fmt: skip
+        subprocess.run(
+            [sys.executable, "-m", "analysis_cli", *map(str, arguments)], check=True, timeout=120
+        )
+    return folder
+
+
+def data(folder):
+    return ["--data", f"frames:{folder / 'toy.npz'}"]
+
+
+def test_help_names_every_command(analyze):
+    code, out, _ = analyze("--help")
+    assert code == 0
+    for command in ("spike-features", "record", "train", "info", "list"):
+        assert command in out
+        assert analyze(command, "--help")[0] == 0
+
+
+def test_version(analyze):
+    assert analyze("--version")[1].startswith("analyze, version ")
+
+
+def test_training_leaves_a_checkpoint_and_its_record(folder):
+    record = json.loads((folder / "vanilla.training.json").read_text())
+    assert record["command"].startswith("analyze train --data frames:")
+    assert len(record["epochs"]) == 2
+    assert (folder / "vanilla.best.pt").exists()
+    assert not (folder / "vanilla.last.pt").exists()
+    torch.load(folder / "vanilla.pt", weights_only=True)
+
+
+@pytest.mark.parametrize(("name", "figure"), [("vanilla", 2), ("asa", 5)])
+def test_spike_features_writes_everything(analyze, folder, tmp_path, name, figure):
+    out = tmp_path / "out"
+    code, text, err = analyze(
+        "spike-features", folder / f"{name}.pt", *data(folder), "--out", out,
+        "--format", "png,pdf,svg", "--batch-size", 7,
+    )  # fmt: skip
+    assert (code, err) == (0, "")
+    assert "accuracy" in text
+    assert "NASFR" in text
+    assert "conv3.neuron" in text
+    names = {path.name for path in out.iterdir()}
+    pictures = [
+        f"figure_{figure}_spike_features",
+        "t_sfr",
+        "layer_rates",
+        "channel_rates",
+        "event_frames",
+    ]
+    expected = {f"{p}.{suffix}" for p in pictures for suffix in ("png", "pdf", "svg")}
+    assert names == expected | {"results.nc", "summary.json", "firing_rates.csv"}
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["n_samples"] == 30
+    assert len(summary["t_sfr"]) == summary["n_timesteps"] == 5
+    assert 0 <= summary["accuracy"] <= 1
+    assert len(summary["checkpoint_sha256"]) == 64
+    assert next(layer["name"] for layer in summary["layers"]) == "conv1.neuron"
+    header, first, *_ = (out / "firing_rates.csv").read_text().splitlines()
+    assert header == "layer,time,channel,c_sfr"
+    assert first.startswith("conv1.neuron,0,0,")
+
+
+def test_results_are_drawn_again_without_computing(analyze, folder, tmp_path):
+    out = tmp_path / "out"
+    assert analyze("spike-features", folder / "vanilla.pt", *data(folder), "--out", out)[0] == 0
+    before = (out / "results.nc").read_bytes()
+    code, text, _ = analyze(
+        "spike-features", out / "results.nc", "--layer", "conv1.neuron", "--time", 0,
+        "--channel", 3, "--out", tmp_path / "again",
+    )  # fmt: skip
+    assert code == 0
+    assert {p.suffix for p in (tmp_path / "again").iterdir()} == {".png"}
+    assert (out / "results.nc").read_bytes() == before
+    assert "written to" in text
+
+
+def test_a_recording_takes_a_checkpoints_place(analyze, folder, tmp_path):
+    run = tmp_path / "run.zarr"
+    code, text, _ = analyze("record", folder / "asa.pt", *data(folder), "-o", run, "--samples", 9)
+    assert code == 0
+    assert "9 samples written" in text
+    for source, out in ((run, "a"), (folder / "asa.pt", "b")):
+        options = [] if source == run else data(folder)
+        code, *_ = analyze(
+            "spike-features", source, *options, "--samples", 9, "--out", tmp_path / out
+        )
+        assert code == 0
+    recorded, direct = (load_results(tmp_path / out / "results.nc").summary() for out in "ab")
+    assert recorded == direct
+    assert "recording of lif-snn-3" in analyze("info", run)[1]
+    code, _, err = analyze("record", folder / "asa.pt", *data(folder), "-o", run)
+    assert code == 2
+    assert "--overwrite" in err
+
+
+def test_info_tells_layers_parameters_and_neurons(analyze, folder):
+    code, out, _ = analyze("info", folder / "asa.pt")
+    assert code == 0
+    content = torch.load(folder / "asa.pt", weights_only=True)
+    n_parameters = sum(
+        tensor.numel() for key, tensor in content["state_dict"].items()
+        if "running_" not in key and "num_batches" not in key
+    )  # fmt: skip
+    assert f"{n_parameters:,}" in out
+    assert "fires at >= 0.3, reset to 0" in out
+    assert "2 epochs" in out
+    assert "conv2.attention.importance" in out
+
+
+def test_lists(analyze):
+    assert "lif-snn-3" in analyze("list", "networks")[1]
+    out = analyze("list", "datasets")[1]
+    assert all(name in out for name in ("synthetic-gait", "nmnist", "frames"))
+
+
+def test_existing_results_are_not_replaced_unasked(analyze, folder, tmp_path):
+    (tmp_path / "results.nc").write_bytes(b"precious")
+    arguments = ["spike-features", folder / "vanilla.pt", *data(folder), "--out", tmp_path]
+    code, _, err = analyze(*arguments)
+    assert code == 2
+    assert "--overwrite" in err
+    assert (tmp_path / "results.nc").read_bytes() == b"precious"
+    assert analyze(*arguments, "--overwrite")[0] == 0
+
+
+def test_quiet_is_quiet(analyze, folder, tmp_path):
+    code, out, err = analyze(
+        "spike-features", folder / "vanilla.pt", *data(folder), "--out", tmp_path / "q", "--quiet"
+    )
+    assert (code, out, err) == (0, "", "")
+
+
+MISUSE = {
+    "a mistyped command": (["spike-featurs", "{f}/vanilla.pt"], "Did you mean 'spike-features'"),
+    "a mistyped option": (["spike-features", "{f}/vanilla.pt", "--sample", "3"], "--samples"),
+    "a missing file": (["spike-features", "{f}/vanila.pt"], "Did you mean {f}/vanilla.pt"),
+    "a folder": (["spike-features", "{f}"], "is a folder; expected a checkpoint"),
+    "no data": (["spike-features", "{f}/foreign.pth"], "--data"),
+    "unknown data": (["spike-features", "{f}/vanilla.pt", "--data", "nmist:x"], "'nmnist'"),
+    "missing data": (["spike-features", "{f}/vanilla.pt", "--data", "nmnist:{f}/no"], "{f}/no"),
+    "an unknown layer": (
+        ["spike-features", "{f}/vanilla.pt", "{d}", "--layer", "conv9.neuron"],
+        "the layers are conv1.neuron",
+    ),
+    "a timestep out of range": (
+        ["spike-features", "{f}/vanilla.pt", "{d}", "--time", "5"],
+        "timesteps 0 to 4",
+    ),
+    "an unknown format": (
+        ["spike-features", "{f}/vanilla.pt", "{d}", "--format", "gif"],
+        "not as 'gif'",
+    ),
+    "no samples": (["spike-features", "{f}/vanilla.pt", "{d}", "--samples", "0"], "x>=1"),
+    "an unknown device": (
+        ["spike-features", "{f}/vanilla.pt", "{d}", "--device", "tpu"],
+        "auto, cpu or cuda",
+    ),
+    "a wrong network argument": (
+        ["spike-features", "{f}/vanilla.pt", "{d}", "--network-arg", "hiden=3"],
+        "Did you mean 'hidden'",
+    ),
+    "not key=value": (
+        ["spike-features", "{f}/vanilla.pt", "{d}", "--network-arg", "hidden"],
+        "--network-arg takes key=value",
+    ),
+    "a checkpoint format that is not known": (
+        ["info", "{f}/vanilla.pt", "--checkpoint-format", "asa"],
+        "known: asa-snn",
+    ),
+    "frames of another size": (
+        ["spike-features", "{f}/vanilla.pt", "--data", "frames:{f}/large.npz"],
+        "takes frames of 2 x 8 x 8",
+    ),
+    "another T for attention": (
+        ["spike-features", "{f}/asa.pt", "--data", "frames:{f}/long.npz"],
+        "was built for 5 timesteps",
+    ),
+    "training without data": (["train", "-o", "{f}/x.pt"], "--data"),
+    "training onto a checkpoint": (
+        ["train", "--data", "frames:{f}/toy.npz", "-o", "{f}/vanilla.pt"],
+        "--overwrite",
+    ),
+    "unknown quantities": (
+        ["record", "{f}/vanilla.pt", "{d}", "-o", "{f}/x.zarr", "--quantities", "volts"],
+        "quantities must be of",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", MISUSE)
+def test_misuse_is_one_sentence_and_exit_code_2(analyze, folder, what):
+    large, long = ToyDataset(3, size=(12, 12)), ToyDataset(3, n_timesteps=7)
+    np.savez(folder / "large.npz", frames=large.frames, labels=large.labels)
+    np.savez(folder / "long.npz", frames=long.frames, labels=long.labels)
+    if not (folder / "foreign.pth").exists():
+        write_foreign(folder / "foreign.pth")
+    arguments, expected = MISUSE[what]
+    filled = []
+    for argument in arguments:
+        filled += data(folder) if argument == "{d}" else [argument.replace("{f}", str(folder))]
+    before = sorted(folder.rglob("*"))
+    code, out, err = analyze(*filled)
+    assert code == 2, err
+    assert out == ""
+    assert expected.replace("{f}", str(folder)) in " ".join(err.split())
+    assert sorted(folder.rglob("*")) == before
+
+
+def write_foreign(path):
+    """Save a state_dict as the published code would."""
+    state = {}
+    for i, (before, after) in enumerate([(2, 4), (4, 4), (4, 6)]):
+        state[f"ConvAttLIFs.{i}.conv.0.weight"] = torch.zeros(after, before, 3, 3)
+        state[f"ConvAttLIFs.{i}.conv.0.bias"] = torch.zeros(after)
+        for name, value in (
+            ("weight", 1.0),
+            ("bias", 0.0),
+            ("running_mean", 0.0),
+            ("running_var", 1.0),
+        ):
+            state[f"ConvAttLIFs.{i}.bn.0.{name}"] = torch.full((after,), value)
+        state[f"ConvAttLIFs.{i}.bn.0.num_batches_tracked"] = torch.tensor(1)
+    for i, (before, after) in enumerate([(24, 5), (5, 3)]):
+        state[f"FCs.{i}.linear.0.weight"] = torch.zeros(after, before)
+        state[f"FCs.{i}.linear.0.bias"] = torch.zeros(after)
+    torch.save(state, path)
+
+
+def test_a_foreign_checkpoint_that_never_spikes_is_warned_of(analyze, folder, tmp_path):
+    write_foreign(tmp_path / "foreign.pth")
+    code, out, err = analyze(
+        "spike-features", tmp_path / "foreign.pth", *data(folder), "--out", tmp_path / "out",
+        "--checkpoint-format", "asa-snn",
+    )  # fmt: skip
+    assert code == 0
+    assert err.startswith("warning: the network never spikes in 30 samples")
+    assert "NASFR     0.0000" in out
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"", "damaged or not a PyTorch checkpoint"),
+        (b"hello, this is text", "not a file of weights"),
+    ],
+)
+def test_failure_is_one_sentence_and_exit_code_1(analyze, tmp_path, content, expected):
+    (tmp_path / "broken.pt").write_bytes(content)
+    code, _, err = analyze("spike-features", tmp_path / "broken.pt", "--out", tmp_path / "out")
+    assert code == 1
+    assert err.count("\n") == 1
+    assert expected in err or "damaged" in err
+    assert not (tmp_path / "out").exists() or not any((tmp_path / "out").iterdir())
+
+
+def test_ctrl_c_half_way_leaves_nothing_half_written(folder, tmp_path):
+    toy = ToyDataset(60, n_timesteps=40, size=(32, 32))
+    np.savez(tmp_path / "large.npz", frames=toy.frames, labels=toy.labels)
+    training = subprocess.Popen(
+        [sys.executable, "-m", "analysis_cli", "train", "--epochs", "500", "--data",
+         f"frames:{tmp_path / 'large.npz'}", "--out", str(tmp_path / "x.pt"), *TINY],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 90
+    while not (tmp_path / "x.last.pt").exists() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    training.send_signal(signal.SIGINT)
+    _, err = training.communicate(timeout=60)
+    assert training.returncode == 130
+    assert "error: interrupted" in err
+    assert "Traceback" not in err
+    assert {p.name for p in tmp_path.iterdir()} == {
+        "large.npz", "x.last.pt", "x.best.pt", "x.training.json",
+    }  # fmt: skip
+
+
+def test_help_needs_no_heavy_import():
+    code = (
+        "import sys; sys.argv = ['analyze', '--help']; import analysis_cli\n"
+        "try: analysis_cli.main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'xarray', 'numpy', 'matplotlib', 'spikingjelly'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=60)
+
+
+def test_a_closed_pipe_is_no_error(folder):
+    shell = f"{sys.executable} -m analysis_cli list datasets | head -n 1"
+    done = subprocess.run(
+        ["bash", "-c", shell], capture_output=True, text=True, timeout=60, cwd=Path.cwd(),
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr
