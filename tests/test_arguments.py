@@ -51,7 +51,7 @@ def test_text_becomes_the_type_of_the_default(name: str, text: str, value: objec
 
 @given(
     size=st.tuples(st.integers(), st.integers()),
-    rate=st.floats(allow_nan=False),
+    rate=st.floats(allow_nan=False, allow_infinity=False),
     count=st.integers(),
     flag=st.booleans(),
     mode=st.text(),
