@@ -114,7 +114,7 @@ def peak_memory(n_samples: int, batch_size: int = 16, n_timesteps: int = 20) -> 
 
 def _print_peak(n_samples: int) -> None:
     network = build_network("lif-snn-3", n_classes=10, n_timesteps=20)
-    analyze(network, RandomFrames(n_samples, 20, 16), batch_size=16, device="cpu")
+    analyze(network, RandomFrames(n_samples, 20, 16), batch_size=16)
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 

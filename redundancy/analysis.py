@@ -11,7 +11,7 @@ import xarray as xr
 
 from redundancy import schema
 from redundancy.datasets.base import Dataset, iterate_batches
-from redundancy.devices import resolve_device
+from redundancy.devices import device_of
 from redundancy.errors import RecordingError, UsageError
 from redundancy.provenance import versions
 from redundancy.recording import Recorder
@@ -39,7 +39,6 @@ def network_recordings(
     quantities: Sequence[str] = (schema.SPIKE,),
     batch_size: int = DEFAULT_BATCH_SIZE,
     n_samples: int | None = None,
-    device: str = "auto",
     forward: Forward | None = None,
 ) -> Iterator[xr.DataTree]:
     """Run a dataset through a network and yield a recording of every batch.
@@ -53,7 +52,6 @@ def network_recordings(
     batch_size : int
     n_samples : int, optional
         Only the first so many samples.
-    device : str
     forward : callable, optional
         See :class:`redundancy.recording.Recorder`.
 
@@ -61,7 +59,6 @@ def network_recordings(
     ------
     xarray.DataTree
     """
-    network = network.to(resolve_device(device))
     with Recorder(network, quantities=quantities, forward=forward) as recorder:
         for batch in iterate_batches(dataset, batch_size, n_samples):
             yield recorder.record(batch.frames, labels=batch.labels, start=batch.start)
@@ -174,7 +171,6 @@ def analyze(
     checkpoint: Checkpoint | None = None,
     batch_size: int = DEFAULT_BATCH_SIZE,
     n_samples: int | None = None,
-    device: str = "auto",
     forward: Forward | None = None,
     progress: Progress | None = None,
 ) -> Results:
@@ -183,14 +179,13 @@ def analyze(
     Parameters
     ----------
     network : nn.Module
-        Any network whose spiking neurons have an adapter.
+        Any network whose spiking neurons have an adapter; it runs on the device it is on.
     dataset : Dataset
     checkpoint : Checkpoint, optional
         Where the network comes from, for the provenance.
     batch_size : int
     n_samples : int, optional
         Only the first so many samples of the dataset.
-    device : str, default "auto"
     forward : callable, optional
         How to run the network on one batch; see :class:`redundancy.recording.Recorder`.
     progress : callable, optional
@@ -206,10 +201,10 @@ def analyze(
         If what is read from the network disagrees with what it does.
     """
     recordings = network_recordings(
-        network, dataset, batch_size=batch_size, n_samples=n_samples, device=device, forward=forward
+        network, dataset, batch_size=batch_size, n_samples=n_samples, forward=forward
     )
     total = len(dataset) if n_samples is None else min(n_samples, len(dataset))
-    provenance = describe(network, dataset, checkpoint, batch_size=batch_size, device=device)
+    provenance = describe(network, dataset, checkpoint, batch_size=batch_size)
     return analyze_recordings(recordings, provenance, total=total, progress=progress)
 
 
@@ -219,7 +214,6 @@ def describe(
     checkpoint: Checkpoint | None,
     *,
     batch_size: int,
-    device: str,
 ) -> dict[str, Any]:
     """Return the provenance of an analysis or a recording as root attributes."""
     known = {
@@ -243,5 +237,5 @@ def describe(
         schema.SPLIT: dataset.split,
         schema.N_TIMESTEPS: dataset.frame_shape[0],
         schema.BATCH_SIZE: batch_size,
-        schema.DEVICE: str(resolve_device(device)),
+        schema.DEVICE: str(device_of(network)),
     }

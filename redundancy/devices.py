@@ -8,6 +8,7 @@ from redundancy.errors import UsageError
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
 
 
 def resolve_device(name: str = "auto") -> torch.device:
@@ -42,3 +43,10 @@ def resolve_device(name: str = "auto") -> torch.device:
     if device.type not in ("cpu", "cuda"):
         raise UsageError(f"device must be auto, cpu or cuda, got {name!r}")
     return device
+
+
+def device_of(network: nn.Module) -> torch.device:
+    """Return the device of a network's parameters; the CPU if it has none."""
+    import torch
+
+    return next((parameter.device for parameter in network.parameters()), torch.device("cpu"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from redundancy.devices import device_of
 from redundancy.forward import default_forward, reset_state
 from redundancy.neurons import find_spiking_layers
 
@@ -67,8 +68,7 @@ def inspect_network(
         network.eval()
         reset_state(network)
         with torch.inference_mode():
-            device = next((p.device for p in network.parameters()), torch.device("cpu"))
-            blank = torch.zeros(frame_shape[0], 1, *frame_shape[1:], device=device)
+            blank = torch.zeros(frame_shape[0], 1, *frame_shape[1:], device=device_of(network))
             default_forward(network, blank)
     finally:
         for handle in handles:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -37,7 +38,7 @@ class Call:
     arrays: dict[str, list[NDArray[Any]]]
 
 
-@dataclass
+@dataclass(eq=False)
 class Probe:
     """The hooks of one spiking layer."""
 
@@ -47,14 +48,20 @@ class Probe:
     quantities: Sequence[str]
     description: NeuronDescription
     calls: list[Call] = field(default_factory=list)
+    first_call: int = 0
     _before: Tensor | float = 0.0
+    _counter: Iterator[int] = field(default_factory=itertools.count)
 
-    def attach(self) -> Iterator[Any]:
-        """Add the hooks and yield their handles."""
+    def attach(self, counter: Iterator[int]) -> Iterator[Any]:
+        """Add the hooks and yield their handles; `counter` numbers calls in the network."""
+        self.calls, self._counter = [], counter
         yield self.module.register_forward_pre_hook(self._on_entry, with_kwargs=True)
         yield self.module.register_forward_hook(self._on_exit, with_kwargs=True)
 
     def _on_entry(self, module: nn.Module, args: Any, kwargs: Any) -> None:
+        number = next(self._counter)
+        if not self.calls:
+            self.first_call = number
         before = self.adapter.potential(module)
         # The module may overwrite its state in place.
         self._before = before if isinstance(before, float | int) else before.clone()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from redundancy import schema
+from redundancy.devices import device_of
 from redundancy.errors import RecordingError, UsageError
 from redundancy.forward import default_forward, is_multi_step, reset_state
 from redundancy.neurons import find_spiking_layers
@@ -122,9 +124,18 @@ class Recorder:
         """
         import torch
 
-        with torch.inference_mode():
-            device = next((p.device for p in self._network.parameters()), torch.device("cpu"))
-            inputs = torch.from_numpy(np.ascontiguousarray(frames)).to(device).transpose(0, 1)
+        if frames.ndim != 5 or not len(frames):
+            raise UsageError(
+                "frames must be (sample, time, channel, y, x) with at least one sample, got "
+                f"shape {frames.shape}"
+            )
+        # Not inference_mode: its tensors may stay behind as a module's state.
+        with torch.no_grad():
+            inputs = (
+                torch.from_numpy(np.ascontiguousarray(frames))
+                .to(device_of(self._network))
+                .transpose(0, 1)
+            )
             bare = None if self._verified else self._run_bare(inputs)
             output = self._run_hooked(inputs)
             if bare is not None:
@@ -142,21 +153,12 @@ class Recorder:
 
     def _run_hooked(self, inputs: Tensor) -> Tensor:
         reset_state(self._network)
-        self._order: list[Probe] = []
+        counter = itertools.count()
         with contextlib.ExitStack() as hooks:
             for probe in self._probes:
-                probe.calls = []
-                for handle in probe.attach():
+                for handle in probe.attach(counter):
                     hooks.callback(handle.remove)
-                handle = probe.module.register_forward_pre_hook(
-                    lambda module, args, probe=probe: self._note(probe)
-                )
-                hooks.callback(handle.remove)
             return self._forward(self._network, inputs)
-
-    def _note(self, probe: Probe) -> None:
-        if probe not in self._order:
-            self._order.append(probe)
 
     def _assemble(
         self,
@@ -174,10 +176,16 @@ class Recorder:
         if labels is not None:
             root[schema.LABEL] = (schema.SAMPLE, labels)
         nodes = {schema.INPUT_NODE: _input_dataset(frames)}
-        for probe in self._order:
+        called = [probe for probe in self._probes if probe.calls]
+        for probe in sorted(called, key=lambda probe: probe.first_call):
             for name, dataset in layers_of(probe, n_samples, n_timesteps, self._looped):
+                if name in nodes:
+                    raise RecordingError(
+                        f"two nodes of the recording would be called {name!r}; rename that module"
+                    )
                 dataset.attrs[schema.POSITION] = len(nodes) - 1
                 nodes[name] = dataset
+            probe.calls.clear()
         return xr.DataTree.from_dict({"/": root, **nodes})
 
 
@@ -238,7 +246,7 @@ def _warn_about_batch_statistics(network: nn.Module) -> None:
             f"{', …' if len(names) > 4 else ''}): outputs depend on which samples share a batch, "
             "and so do all results",
             UserWarning,
-            stacklevel=4,
+            stacklevel=3,
         )
 
 

@@ -40,11 +40,11 @@ def network():
 
 @pytest.fixture(scope="module")
 def results(network, dataset):
-    return analyze(network, dataset, batch_size=4, device="cpu")
+    return analyze(network, dataset, batch_size=4)
 
 
 def test_rates_are_those_of_the_plain_reference(network, dataset, results):
-    (recording,) = network_recordings(network, dataset, batch_size=100, device="cpu")
+    (recording,) = network_recordings(network, dataset, batch_size=100)
     spikes = [
         node[schema.SPIKE].values
         for name, node in recording.children.items()
@@ -77,7 +77,7 @@ def test_counts_agree_with_spikingjellys_own_monitor(network, dataset, results):
 @settings(max_examples=8, deadline=None)
 @given(batch_size=st.integers(1, 12))
 def test_batch_size_changes_nothing(network, dataset, results, batch_size):
-    other = analyze(network, dataset, batch_size=batch_size, device="cpu")
+    other = analyze(network, dataset, batch_size=batch_size)
     for name, state in results.layers.items():
         xr.testing.assert_identical(state, other.layers[name])
     assert other.accuracy == results.accuracy
@@ -96,7 +96,7 @@ def test_accuracy_is_the_networks_own(network, dataset, results):
 def test_fewer_samples_and_progress(network, dataset):
     seen = []
     results = analyze(
-        network, dataset, batch_size=4, n_samples=6, device="cpu",
+        network, dataset, batch_size=4, n_samples=6,
         progress=lambda done, total: seen.append((done, total)),
     )  # fmt: skip
     assert seen == [(4, 6), (6, 6)]
@@ -120,12 +120,12 @@ def test_a_silent_network_says_so(dataset):
         for parameter in network.parameters():
             parameter.zero_()
     with pytest.warns(UserWarning, match="never spikes in 11 samples"):
-        results = analyze(network, dataset, device="cpu")
+        results = analyze(network, dataset)
     assert results.summary()["nasfr"] == 0.0
 
 
 def test_layers_must_be_the_same_in_every_batch(network, dataset):
-    first, second, _ = network_recordings(network, dataset, batch_size=4, device="cpu")
+    first, second, _ = network_recordings(network, dataset, batch_size=4)
     partial = xr.DataTree.from_dict(
         {
             "/": second.to_dataset(),
@@ -197,7 +197,7 @@ class TestRecordingFile:
     @pytest.fixture
     def path(self, network, dataset, tmp_path):
         recordings = network_recordings(
-            network, dataset, quantities=("spike", "membrane_potential"), batch_size=4, device="cpu"
+            network, dataset, quantities=("spike", "membrane_potential"), batch_size=4
         )
         provenance = {"network": "n", "dataset": "toy", "split": "test", "n_timesteps": 5}
         assert write_recording(tmp_path / "run.zarr", recordings, provenance) == 11
@@ -217,7 +217,6 @@ class TestRecordingFile:
             dataset,
             quantities=("spike", "membrane_potential"),
             batch_size=50,
-            device="cpu",
         )
         (read,) = RecordingFile(path).batches(50)
         for name, node in whole.children.items():
@@ -236,7 +235,7 @@ class TestRecordingFile:
 
     def test_nothing_is_left_after_a_failure(self, network, dataset, tmp_path):
         def failing():
-            yield next(network_recordings(network, dataset, batch_size=4, device="cpu"))
+            yield next(network_recordings(network, dataset, batch_size=4))
             raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
@@ -269,4 +268,4 @@ class TestRecordingFile:
 def test_results_do_not_warn(network, dataset, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        analyze(network, dataset, batch_size=4, device="cpu").save(tmp_path / "results.nc")
+        analyze(network, dataset, batch_size=4).save(tmp_path / "results.nc")

@@ -175,6 +175,19 @@ def test_existing_results_are_not_replaced_unasked(analyze, folder, tmp_path):
     assert analyze(*arguments, "--overwrite")[0] == 0
 
 
+def test_training_on_its_own_test_data_is_said(analyze, folder, tmp_path):
+    arguments = [
+        "train", *data(folder), *TINY, "--epochs", 1, "--out", tmp_path / "x.pt", "--overwrite"
+    ]  # fmt: skip
+    _, _, err = analyze(*arguments)
+    assert "has no test split, so test accuracy is taken on the training samples" in err
+    other = ToyDataset(6, seed=5)
+    np.savez(tmp_path / "test.npz", frames=other.frames, labels=other.labels)
+    code, _, err = analyze(*arguments, "--test-data", f"frames:{tmp_path / 'test.npz'}")
+    assert code == 0
+    assert "no test split" not in err
+
+
 def test_quiet_is_quiet(analyze, folder, tmp_path):
     code, out, err = analyze(
         "spike-features", folder / "vanilla.pt", *data(folder), "--out", tmp_path / "q", "--quiet"
@@ -232,6 +245,14 @@ MISUSE = {
         ["train", "--data", "frames:{f}/toy.npz", "-o", "{f}/vanilla.pt"],
         "--overwrite",
     ),
+    "results and data": (
+        ["spike-features", "{f}/results.nc", "--samples", "3", "{d}"],
+        "leave out --data, --samples",
+    ),
+    "recording over something else": (
+        ["record", "{f}/vanilla.pt", "{d}", "-o", "{f}", "--overwrite"],
+        "is not a recording; name another folder",
+    ),
     "unknown quantities": (
         ["record", "{f}/vanilla.pt", "{d}", "-o", "{f}/x.zarr", "--quantities", "volts"],
         "quantities must be of",
@@ -246,6 +267,7 @@ def test_misuse_is_one_sentence_and_exit_code_2(analyze, folder, what):
     np.savez(folder / "long.npz", frames=long.frames, labels=long.labels)
     if not (folder / "foreign.pth").exists():
         write_foreign(folder / "foreign.pth")
+    (folder / "results.nc").touch()
     arguments, expected = MISUSE[what]
     filled = []
     for argument in arguments:

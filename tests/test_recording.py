@@ -264,6 +264,30 @@ def test_an_output_without_time_is_refused(frames):
         recorder.record(frames)
 
 
+@pytest.mark.parametrize("shape", [(4, 2, 8, 8), (0, 4, 2, 8, 8)])
+def test_frames_of_another_shape_are_a_usage_error(shape):
+    with pytest.raises(UsageError, match=r"frames must be \(sample, time, channel, y, x\)"):
+        with Recorder(small_network()) as recorder:
+            recorder.record(np.zeros(shape, f32))
+
+
+def test_state_without_a_reset_can_still_be_trained_on(frames):
+    class Remembering(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.node, self.scale = neuron.IFNode(step_mode="m"), nn.Parameter(torch.ones(()))
+
+        def forward(self, x):
+            self.last = self.node(x * self.scale).mean((0, 2, 3, 4))[:, None]
+            return self.last
+
+    network = Remembering()
+    with Recorder(network) as recorder:
+        recorder.record(frames)
+    (network.last * network.scale).sum().backward()
+    assert network.scale.grad is not None
+
+
 def test_an_unknown_quantity_is_a_usage_error():
     with pytest.raises(UsageError, match="quantities must be of spike"):
         Recorder(small_network(), quantities=("voltage",))

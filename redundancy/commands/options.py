@@ -84,12 +84,13 @@ def open_for_analysis(
     source: Path, options: dict[str, Any], quiet: bool
 ) -> tuple[Checkpoint, nn.Module, Dataset]:
     """Open a checkpoint, its network and the data to run it on."""
+    from redundancy.devices import resolve_device
     from redundancy.sources import dataset_for
 
     checkpoint = load_named(source, options)
     for note in checkpoint.notes if not quiet else ():
         say(f"note: {note}", stream=sys.stderr)
-    network = checkpoint.build_network()
+    network = checkpoint.build_network().to(resolve_device(options["device"]))
     with ProgressLine("generating", "samples", quiet=quiet) as progress:
         dataset = dataset_for(
             checkpoint,

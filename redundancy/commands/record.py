@@ -33,8 +33,10 @@ def record(
     SOURCE is a checkpoint (.pt). Every analysis accepts the recording in its place.
     """
     from redundancy.analysis import describe, network_recordings
-    from redundancy.recording_file import write_recording
+    from redundancy.recording_file import is_recording, write_recording
 
+    if out.exists() and not is_recording(out):
+        raise UsageError(f"{out} exists and is not a recording; name another folder with --out")
     if out.exists() and not overwrite:
         raise UsageError(f"{out} exists already; replace it with --overwrite")
     checkpoint, network, dataset = open_for_analysis(source, options, quiet)
@@ -44,11 +46,8 @@ def record(
         quantities=[name.strip() for name in quantities.split(",")],
         batch_size=options["batch_size"],
         n_samples=options["samples"],
-        device=options["device"],
     )
-    provenance = describe(
-        network, dataset, checkpoint, batch_size=options["batch_size"], device=options["device"]
-    )
+    provenance = describe(network, dataset, checkpoint, batch_size=options["batch_size"])
     total = min(options["samples"] or len(dataset), len(dataset))
     with ProgressLine("recording", "samples", quiet=quiet) as progress:
         n_samples = write_recording(out, recordings, provenance, total=total, progress=progress)

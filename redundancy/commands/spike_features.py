@@ -12,7 +12,8 @@ from redundancy.errors import UsageError
 from redundancy.terminal import ProgressLine, say
 
 if TYPE_CHECKING:
-    pass
+    from redundancy.report.spike_features import Selection
+    from redundancy.results import Results
 
 
 @click.command("spike-features")
@@ -66,6 +67,7 @@ def spike_features(
     from redundancy.sources import source_kind
 
     kind = source_kind(source)
+    _refuse_options(kind, options)
     file_formats = parse_formats(formats)
     selection = Selection(layer, time, channel)
     if kind == "results":
@@ -89,7 +91,21 @@ def spike_features(
         say(f"\nwritten to {folder}: {', '.join(path.name for path in written)}")
 
 
-def _analyze_checkpoint(source: Path, selection: Any, options: dict[str, Any], quiet: bool) -> Any:
+def _refuse_options(kind: str, options: dict[str, Any]) -> None:
+    """Refuse options that a recording or a results file has answered already."""
+    answered = {
+        "recording": ["data", "data_arg", "network_arg"],
+        "results": ["data", "data_arg", "network_arg", "samples"],
+    }
+    given = [name for name in answered.get(kind, []) if options[name]]
+    if given:
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise UsageError(f"a {kind} file holds its own data and network; leave out {names}")
+
+
+def _analyze_checkpoint(
+    source: Path, selection: Selection, options: dict[str, Any], quiet: bool
+) -> Results:
     from redundancy.analysis import analyze
     from redundancy.sources import check_selection
 
@@ -102,19 +118,14 @@ def _analyze_checkpoint(source: Path, selection: Any, options: dict[str, Any], q
             checkpoint=checkpoint,
             batch_size=options["batch_size"],
             n_samples=options["samples"],
-            device=options["device"],
             progress=progress,
         )
 
 
-def _analyze_recording(source: Path, options: dict[str, Any], quiet: bool) -> Any:
+def _analyze_recording(source: Path, options: dict[str, Any], quiet: bool) -> Results:
     from redundancy.analysis import analyze_recordings
     from redundancy.recording_file import RecordingFile
 
-    if options["data"] or options["data_arg"] or options["network_arg"]:
-        raise UsageError(
-            "a recording holds its data and network; leave out --data, --data-arg and --network-arg"
-        )
     file = RecordingFile(source)
     total = min(options["samples"] or len(file), len(file))
     with ProgressLine("analysing", "samples", quiet=quiet) as progress:

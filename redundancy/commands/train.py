@@ -32,6 +32,11 @@ if TYPE_CHECKING:
 @click.option("--data", required=True, metavar="NAME[:PATH]", help="See analyze list datasets.")
 @data_arg_option
 @click.option(
+    "--test-data",
+    metavar="NAME[:PATH]",
+    help="Where test accuracy is taken; default the test split of --data.",
+)
+@click.option(
     "-o", "--out", required=True, type=click.Path(path_type=Path), help="Checkpoint, *.pt."
 )
 @click.option("--epochs", type=click.IntRange(min=1), default=30, show_default=True)
@@ -58,6 +63,7 @@ def train(
     network_arg: tuple[str, ...],
     data: str,
     data_arg: tuple[str, ...],
+    test_data: str | None,
     out: Path,
     device: str,
     resume: bool,
@@ -84,9 +90,13 @@ def train(
         )
     arguments = parse_key_values(data_arg, "--data-arg")
     with ProgressLine("generating", "samples", quiet=quiet) as progress:
-        train_set, test_set = (
-            build_dataset(data, split=split, progress=progress, **arguments)
-            for split in ("train", "test")
+        train_set = build_dataset(data, split="train", progress=progress, **arguments)
+        test_set = build_dataset(test_data or data, split="test", progress=progress, **arguments)
+    if train_set.split == test_set.split and train_set.location == test_set.location and not quiet:
+        say(
+            f"note: {data} has no test split, so test accuracy is taken on the training samples; "
+            "name others with --test-data",
+            stream=sys.stderr,
         )
     with ProgressLine("epoch", "samples", quiet=quiet) as progress:
         record = run_training(

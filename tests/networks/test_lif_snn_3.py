@@ -90,7 +90,10 @@ def test_every_network_says_what_it_is_in_a_line() -> None:
         ({"n_class": 3}, r"no argument 'n_class'.*Did you mean 'n_classes'\?"),
         ({"widths": "64,128"}, "'widths' takes a value like 64,128,128"),
         ({"attention": "asa-9"}, "attention must be one of none, asa-1, got 'asa-9'"),
-        ({"surrogate_gradient": "relu"}, "surrogate_gradient must be one of rectangle, arctan, got 'relu'"),
+        (
+            {"surrogate_gradient": "relu"},
+            "surrogate_gradient must be one of rectangle, arctan, got 'relu'",
+        ),
         ({"decay": 1.0}, "decay must lie strictly between 0 and 1"),
         ({"decay": float("nan")}, "'decay' takes a value like 0.3"),
         ({"input_size": "3x32"}, "at least 4 x 4, got 3 x 32"),
