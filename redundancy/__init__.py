@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from redundancy.version import __version__
+
 if TYPE_CHECKING:
     from redundancy.analysis import analyze
     from redundancy.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -13,8 +15,6 @@ if TYPE_CHECKING:
     from redundancy.networks import build_network
     from redundancy.recording import Recorder
     from redundancy.results import Results, load_results
-
-__version__ = "0.1.0"
 
 _HOMES = {
     "Checkpoint": "checkpoint",
@@ -42,6 +42,7 @@ __all__ = [
     "Recorder",
     "RedundancyError",
     "Results",
+    "__version__",
     "analyze",
     "build_dataset",
     "build_network",

@@ -6,7 +6,7 @@ import contextlib
 import platform
 from importlib import metadata
 
-from redundancy import __version__
+from redundancy.version import __version__
 
 _LIBRARIES = ("torch", "spikingjelly", "numpy", "scipy", "xarray")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import xarray as xr
 from matplotlib.figure import Figure
@@ -32,45 +33,29 @@ _BOTTOM = 0.06
 _MOSAIC_HEIGHT = 4.0
 
 
-def figure_2(
-    layers: Mapping[str, xr.Dataset],
-    network: xr.Dataset,
-    *,
-    layer: str | None = None,
-    time: int | None = None,
-    channels: Mapping[str, int] | Iterable[int] | None = None,
-    times: Iterable[int] | None = None,
-) -> Figure:
-    """Draw Figure 2: spike features of a vanilla network; see `spike_feature_figure`."""
+def figure_2(layers: Mapping[str, xr.Dataset], network: xr.Dataset, **selection: Any) -> Figure:
+    """Draw Figure 2: spike features of a vanilla network.
+
+    Parameters
+    ----------
+    layers, network, **selection
+        Those of `spike_feature_figure`.
+    """
     return spike_feature_figure(
-        layers,
-        network,
-        layer=layer,
-        time=time,
-        channels=channels,
-        times=times,
-        title="Spike features of the vanilla network",
+        layers, network, title="Spike features of the vanilla network", **selection
     )
 
 
-def figure_5(
-    layers: Mapping[str, xr.Dataset],
-    network: xr.Dataset,
-    *,
-    layer: str | None = None,
-    time: int | None = None,
-    channels: Mapping[str, int] | Iterable[int] | None = None,
-    times: Iterable[int] | None = None,
-) -> Figure:
-    """Draw Figure 5: spike features of a network with ASA; see `spike_feature_figure`."""
+def figure_5(layers: Mapping[str, xr.Dataset], network: xr.Dataset, **selection: Any) -> Figure:
+    """Draw Figure 5: spike features of a network with ASA.
+
+    Parameters
+    ----------
+    layers, network, **selection
+        Those of `spike_feature_figure`.
+    """
     return spike_feature_figure(
-        layers,
-        network,
-        layer=layer,
-        time=time,
-        channels=channels,
-        times=times,
-        title="Spike features of the network with ASA",
+        layers, network, title="Spike features of the network with ASA", **selection
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from redundancy.errors import UsageError
+from redundancy.files import atomic_path
 from redundancy.plots.style import paper_style
 
 # Images inside vector files are resampled; more dots keep the cells' edges straight.
@@ -63,7 +64,6 @@ def save_figure(
     """
     names = _checked([formats] if isinstance(formats, str) else list(formats))
     stem = Path(path_without_suffix)
-    stem.parent.mkdir(parents=True, exist_ok=True)
     return [_save(figure, stem.parent / f"{stem.name}.{name}", name) for name in names]
 
 
@@ -77,16 +77,11 @@ def _checked(names: list[str]) -> list[str]:
 
 
 def _save(figure: Figure, path: Path, file_format: str) -> Path:
-    temporary = path.with_name(f"{path.name}.partial-{os.getpid()}")
-    try:
-        with paper_style():
-            figure.savefig(
-                temporary,
-                format=file_format,
-                dpi=_DPI[file_format],
-                metadata=_METADATA[file_format],
-            )
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with atomic_path(path) as temporary, paper_style():
+        figure.savefig(
+            temporary,
+            format=file_format,
+            dpi=_DPI[file_format],
+            metadata=_METADATA[file_format],
+        )
     return path

@@ -1,0 +1,88 @@
+"""How a network is trained, what an epoch came to, and where it is all written."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from redundancy.errors import UsageError
+
+LOSSES = ("mse", "cross-entropy")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained: Adam with a cosine schedule to `final_learning_rate`.
+
+    Attributes
+    ----------
+    epochs, batch_size : int
+    learning_rate, final_learning_rate, weight_decay : float
+    loss : {"mse", "cross-entropy"}
+        Mean squared error of the output rate against one-hot labels, as the paper
+        trains, or cross-entropy of the rates.
+    shift : int
+        Each training sample is moved by up to this many pixels in y and x, drawn anew
+        in every epoch; 0 for none.
+    seed : int
+        Of the weights, the order of samples and the shifts.
+    """
+
+    epochs: int = 30
+    batch_size: int = 32
+    learning_rate: float = 1e-3
+    final_learning_rate: float = 1e-6
+    weight_decay: float = 0.0
+    loss: str = "mse"
+    shift: int = 0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.loss not in LOSSES:
+            raise UsageError(f"loss must be one of {', '.join(LOSSES)}, got {self.loss!r}")
+        rates = (self.learning_rate, self.final_learning_rate, self.weight_decay)
+        if (
+            min(self.epochs, self.batch_size) < 1
+            or min(self.shift, self.seed) < 0
+            or self.learning_rate <= 0
+            or not all(0 <= rate < math.inf for rate in rates)
+        ):
+            raise UsageError(
+                "epochs and batch size must be at least 1, the learning rate positive and finite, "
+                "the final learning rate, weight decay, shift and seed not negative, "
+                f"got {self}"
+            )
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch came to; accuracies are fractions, times seconds."""
+
+    epoch: int
+    loss: float
+    train_accuracy: float
+    test_accuracy: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class TrainingFiles:
+    """The files of one training, all beside the final checkpoint."""
+
+    final: Path
+
+    @property
+    def best(self) -> Path:
+        """Weights of the epoch with the highest test accuracy."""
+        return self.final.with_name(f"{self.final.stem}.best{self.final.suffix}")
+
+    @property
+    def last(self) -> Path:
+        """Everything needed to go on after an interruption; removed at the end."""
+        return self.final.with_name(f"{self.final.stem}.last{self.final.suffix}")
+
+    @property
+    def record(self) -> Path:
+        """The training record."""
+        return self.final.with_name(f"{self.final.stem}.training.json")
