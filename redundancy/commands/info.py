@@ -11,7 +11,7 @@ from redundancy.commands.options import load_named, open_options
 from redundancy.terminal import say
 
 
-@click.command()
+@click.command(short_help="Show what is in a checkpoint, layer by layer.")
 @click.argument("source", type=click.Path(path_type=Path))
 @open_options
 def info(source: Path, **options: Any) -> None:
@@ -38,7 +38,7 @@ def info(source: Path, **options: Any) -> None:
     say(checkpoint_text(checkpoint, layers))
 
 
-@click.command("list")
+@click.command("list", short_help="List the known networks or datasets.")
 @click.argument("what", type=click.Choice(["networks", "datasets"]))
 def list_names(what: str) -> None:
     """List the networks or datasets that are known, with their arguments."""

@@ -12,7 +12,7 @@ from redundancy.errors import UsageError
 from redundancy.terminal import ProgressLine, say
 
 
-@click.command()
+@click.command(short_help="Save every spike and membrane potential to a Zarr folder.")
 @click.argument("source", type=click.Path(path_type=Path))
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Folder, *.zarr.")
 @data_options

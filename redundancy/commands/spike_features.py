@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from redundancy.results import Results
 
 
-@click.command("spike-features")
+@click.command(
+    "spike-features", short_help="Firing rates, spike features, Figures 2 and 5 of a network."
+)
 @click.argument("source", type=click.Path(path_type=Path))
 @data_options
 @open_options

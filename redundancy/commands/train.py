@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from redundancy.training import Epoch
 
 
-@click.command()
+@click.command(short_help="Train a network and write its checkpoint and record.")
 @click.option(
     "--network", default="lif-snn-3", show_default=True, help="See analyze list networks."
 )
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 )
 @click.option("--epochs", type=click.IntRange(min=1), default=30, show_default=True)
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True)
-@click.option("--learning-rate", type=float, default=1e-3, show_default=True)
-@click.option("--weight-decay", type=float, default=0.0, show_default=True)
+@click.option("--learning-rate", type=float, default=1e-4, show_default=True)
+@click.option("--weight-decay", type=float, default=1e-4, show_default=True)
 @click.option(
     "--loss", type=click.Choice(["mse", "cross-entropy"]), default="mse", show_default=True
 )
@@ -118,6 +118,13 @@ def train(
             f"{100 * record['best_test_accuracy']:.1f} % at best (epoch {record['best_epoch']})\n"
             f"written: {files.final}, {files.best}, {files.record}"
         )
+        if record["final_test_accuracy"] < 2 / record["network"]["arguments"]["n_classes"]:
+            say(
+                "note: this is near chance. Neurons that are driven out of the rectangular "
+                "surrogate gradient no longer learn: try --network-arg surrogate_gradient=arctan, "
+                "another --learning-rate, or more --epochs",
+                stream=sys.stderr,
+            )
 
 
 def _epoch_reporter(progress: ProgressLine) -> Callable[[Epoch, int], None]:

@@ -21,7 +21,9 @@ ATTENTIONS = ("none", "asa-1")
 
 
 class LIFSNN3(nn.Module):
-    """Three convolutional and two fully connected spiking layers; output is their mean rate.
+    """The paper's 3-layer LIF-SNN: three convolutional, two fully connected spiking layers.
+
+    Its output is the mean rate of the last layer.
 
     With 11 classes, 32 x 32 input and T = 60 it has the paper's 2,323,531 parameters,
     and 10,914 more with ASA-1.

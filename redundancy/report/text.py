@@ -13,18 +13,23 @@ if TYPE_CHECKING:
 
 
 def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return rows as aligned text: the first column to the left, numbers to the right."""
+    """Return rows as aligned text: words to the left, columns of numbers to the right."""
+    numeric = [_is_numeric([row[column] for row in rows]) for column in range(len(header))]
     table = [list(header), *[list(row) for row in rows]]
     widths = [max(len(row[column]) for row in table) for column in range(len(header))]
     lines = []
     for row in table:
         cells = [
-            text.ljust(width) if column == 0 else text.rjust(width)
-            for column, (text, width) in enumerate(zip(row, widths, strict=True))
+            text.rjust(width) if is_number else text.ljust(width)
+            for text, width, is_number in zip(row, widths, numeric, strict=True)
         ]
         lines.append("  ".join(cells).rstrip())
     lines.insert(1, "  ".join("-" * width for width in widths))
     return "\n".join(lines)
+
+
+def _is_numeric(cells: Sequence[str]) -> bool:
+    return all(set(cell) <= set("0123456789.,+-–×% x") for cell in cells) and any(cells)
 
 
 def results_text(results: Results) -> str:

@@ -15,6 +15,8 @@ LOSSES = ("mse", "cross-entropy")
 class Recipe:
     """How a network is trained: Adam with a cosine schedule to `final_learning_rate`.
 
+    The defaults are the paper's for the 3-layer network, but for the number of epochs (200).
+
     Attributes
     ----------
     epochs, batch_size : int
@@ -31,9 +33,9 @@ class Recipe:
 
     epochs: int = 30
     batch_size: int = 32
-    learning_rate: float = 1e-3
+    learning_rate: float = 1e-4
     final_learning_rate: float = 1e-6
-    weight_decay: float = 0.0
+    weight_decay: float = 1e-4
     loss: str = "mse"
     shift: int = 0
     seed: int = 0
