@@ -93,7 +93,7 @@ def _after_the_first(network, dataset, batch_size):  # type: ignore[no-untyped-d
         recorder.record(dataset.batch(0, batch_size).frames)
         while True:
             yield (
-                recorder.record(batch.frames, labels=batch.labels, start=batch.start)
+                recorder.record_nodes(batch.frames, labels=batch.labels, start=batch.start)
                 for batch in iterate_batches(dataset, batch_size)
             )
 

@@ -14,7 +14,7 @@ from redundancy.datasets.base import Dataset, iterate_batches
 from redundancy.devices import device_of
 from redundancy.errors import RecordingError, UsageError
 from redundancy.provenance import versions
-from redundancy.recording import Recorder
+from redundancy.recording import Nodes, Recorder
 from redundancy.results import Results, pack
 from redundancy.stats import Accuracy, FiringRate, InputEvents, Statistic, merge
 
@@ -40,7 +40,7 @@ def network_recordings(
     batch_size: int = DEFAULT_BATCH_SIZE,
     n_samples: int | None = None,
     forward: Forward | None = None,
-) -> Iterator[xr.DataTree]:
+) -> Iterator[Nodes]:
     """Run a dataset through a network and yield a recording of every batch.
 
     Parameters
@@ -57,28 +57,29 @@ def network_recordings(
 
     Yields
     ------
-    xarray.DataTree
+    dict of str to Dataset
+        See :meth:`redundancy.recording.Recorder.record_nodes`.
     """
     with Recorder(network, quantities=quantities, forward=forward) as recorder:
         for batch in iterate_batches(dataset, batch_size, n_samples):
-            yield recorder.record(batch.frames, labels=batch.labels, start=batch.start)
+            yield recorder.record_nodes(batch.frames, labels=batch.labels, start=batch.start)
 
 
-def observe(recording: xr.DataTree) -> xr.DataTree:
-    """Return the states of all statistics for one recording."""
-    states: dict[str, xr.Dataset] = {}
-    for name, node in recording.children.items():
-        layer = node.to_dataset(inherit=False)
-        if name == schema.INPUT_NODE:
-            states[name] = _INPUT_STATISTIC.observe(layer)
+def observe(recording: Mapping[str, xr.Dataset]) -> Nodes:
+    """Return the states of all statistics for one recording, node by node."""
+    states: Nodes = {}
+    for name, node in recording.items():
+        if name == schema.ROOT:
+            states[name] = _ROOT_STATISTIC.observe(node)
+        elif name == schema.INPUT_NODE:
+            states[name] = _INPUT_STATISTIC.observe(node)
         else:
-            parts = [statistic.observe(layer) for statistic in _LAYER_STATISTICS]
+            parts = [statistic.observe(node) for statistic in _LAYER_STATISTICS]
             states[name] = xr.merge(parts, combine_attrs="override", compat="equals")
-    root = _ROOT_STATISTIC.observe(recording.to_dataset())
-    return xr.DataTree.from_dict({"/": root, **states})
+    return states
 
 
-def merge_states(first: xr.DataTree, second: xr.DataTree) -> xr.DataTree:
+def merge_states(first: Mapping[str, xr.Dataset], second: Mapping[str, xr.Dataset]) -> Nodes:
     """Return the states of the samples of both; `first` holds the earlier ones.
 
     Raises
@@ -86,22 +87,17 @@ def merge_states(first: xr.DataTree, second: xr.DataTree) -> xr.DataTree:
     RecordingError
         If the two do not hold the same layers.
     """
-    if set(first.children) != set(second.children):
-        difference = sorted(set(first.children) ^ set(second.children))
+    if set(first) != set(second):
+        difference = sorted(set(first) ^ set(second))
         raise RecordingError(
             f"not every batch ran through the same layers: {', '.join(difference)} "
             "took part in some of them only"
         )
-    nodes = {
-        name: merge(node.to_dataset(inherit=False), second.children[name].to_dataset(inherit=False))
-        for name, node in first.children.items()
-    }
-    root = merge(first.to_dataset(), second.to_dataset())
-    return xr.DataTree.from_dict({"/": root, **nodes})
+    return {name: merge(node, second[name]) for name, node in first.items()}
 
 
 def analyze_recordings(
-    recordings: Iterable[xr.DataTree],
+    recordings: Iterable[Mapping[str, xr.Dataset]],
     provenance: Mapping[str, Any],
     *,
     total: int | None = None,
@@ -111,8 +107,8 @@ def analyze_recordings(
 
     Parameters
     ----------
-    recordings : iterable of DataTree
-        Consumed one at a time; none is kept.
+    recordings : iterable of mappings of str to Dataset
+        The nodes of each recording. Consumed one at a time; none is kept.
     provenance : mapping
         Root attributes of the results.
     total : int, optional
@@ -130,12 +126,13 @@ def analyze_recordings(
     UserWarning
         If the network never spikes.
     """
-    state: xr.DataTree | None = None
+    state: Nodes | None = None
     n_done = 0
     for recording in recordings:
         observed = observe(recording)
         state = observed if state is None else merge_states(state, observed)
-        n_done += recording.sizes[schema.SAMPLE]
+        n_done += recording[schema.ROOT].sizes[schema.SAMPLE]
+        del recording, observed  # before the next one is made
         if progress is not None:
             progress(n_done, total or n_done)
     if state is None:
@@ -152,8 +149,9 @@ def analyze_recordings(
         schema.STATISTICS: statistics,
         schema.VERSIONS: versions(),
     }
-    state.attrs = {key: pack(value) for key, value in attributes.items()}
-    results = Results(state)
+    tree = xr.DataTree.from_dict(dict(state))
+    tree.attrs = {key: pack(value) for key, value in attributes.items()}
+    results = Results(tree)
     if results.n_spikes == 0:
         warnings.warn(
             f"the network never spikes in {n_done} samples: every rate is 0; check that the "

@@ -25,6 +25,14 @@ if TYPE_CHECKING:
 
     Forward = Callable[[nn.Module, Tensor], Tensor]
 
+Nodes = dict[str, xr.Dataset]
+"""The nodes of a recording, state or result by name, the root as ``"/"``.
+
+Streaming passes nodes on rather than an :class:`xarray.DataTree`: a tree refers to
+itself in circles, so that a batch would live until Python's cyclic garbage collector
+comes by, and memory would grow.
+"""
+
 
 class Recorder:
     """Records what the spiking neurons of a network do, batch by batch.
@@ -100,6 +108,23 @@ class Recorder:
         labels: NDArray[np.int64] | None = None,
         start: int = 0,
     ) -> xr.DataTree:
+        """Run one batch through the network and return what its neurons did, as a tree.
+
+        See :meth:`record_nodes`, which it calls, for parameters and errors.
+
+        Returns
+        -------
+        xarray.DataTree
+        """
+        return xr.DataTree.from_dict(dict(self.record_nodes(frames, labels=labels, start=start)))
+
+    def record_nodes(
+        self,
+        frames: NDArray[np.float32],
+        *,
+        labels: NDArray[np.int64] | None = None,
+        start: int = 0,
+    ) -> Nodes:
         """Run one batch through the network and return what its neurons did.
 
         Parameters
@@ -111,11 +136,12 @@ class Recorder:
 
         Returns
         -------
-        xarray.DataTree
+        dict of str to Dataset
             One node per spiking layer, in the order they are first called, named by
             the module's qualified name, with ``@k`` for the k-th further call in one
             forward pass; dimensions (sample, time, channel, y, x) or (sample, time,
-            channel). Beside them ``input_frames``; the root holds predictions and labels.
+            channel). Beside them ``input_frames``; the root, ``"/"``, holds predictions
+            and labels.
 
         Raises
         ------
@@ -166,7 +192,7 @@ class Recorder:
         labels: NDArray[np.int64] | None,
         output: Tensor,
         start: int,
-    ) -> xr.DataTree:
+    ) -> Nodes:
         n_samples, n_timesteps = frames.shape[:2]
         samples = np.arange(start, start + n_samples)
         root = xr.Dataset(coords={schema.SAMPLE: samples})
@@ -175,7 +201,7 @@ class Recorder:
             root[schema.PREDICTION] = (schema.SAMPLE, scores.argmax(1).cpu().numpy())
         if labels is not None:
             root[schema.LABEL] = (schema.SAMPLE, labels)
-        nodes = {schema.INPUT_NODE: _input_dataset(frames)}
+        nodes = {schema.ROOT: root, schema.INPUT_NODE: _input_dataset(frames)}
         called = [probe for probe in self._probes if probe.calls]
         for probe in sorted(called, key=lambda probe: probe.first_call):
             for name, dataset in layers_of(probe, n_samples, n_timesteps, self._looped):
@@ -183,10 +209,10 @@ class Recorder:
                     raise RecordingError(
                         f"two nodes of the recording would be called {name!r}; rename that module"
                     )
-                dataset.attrs[schema.POSITION] = len(nodes) - 1
+                dataset.attrs[schema.POSITION] = len(nodes) - 2
                 nodes[name] = dataset
             probe.calls.clear()
-        return xr.DataTree.from_dict({"/": root, **nodes})
+        return nodes
 
 
 def _input_dataset(frames: NDArray[np.float32]) -> xr.Dataset:

@@ -15,7 +15,8 @@ from redundancy.analysis import Progress
 from redundancy.errors import ResultsError, UsageError
 from redundancy.files import atomic_path
 from redundancy.provenance import versions
-from redundancy.results import check_version, pack, spiking_layers
+from redundancy.recording import Nodes
+from redundancy.results import check_version, nodes_of, pack, spiking_layers
 
 # A chunk never spans batches, and is about this large before compression: small
 # layers share a chunk between samples, large ones have one chunk a sample.
@@ -24,7 +25,7 @@ _CHUNK_BYTES = 1 << 20
 
 def write_recording(
     path: str | os.PathLike[str],
-    recordings: Iterable[xr.DataTree],
+    recordings: Iterable[Mapping[str, xr.Dataset]],
     provenance: Mapping[str, Any],
     *,
     total: int | None = None,
@@ -38,7 +39,8 @@ def write_recording(
     ----------
     path : path
         Of the folder, by custom ``*.zarr``.
-    recordings : iterable of DataTree
+    recordings : iterable of mappings of str to Dataset
+        The nodes of each recording.
     provenance : mapping
         Root attributes.
     total : int, optional
@@ -56,9 +58,10 @@ def write_recording(
     n_done = 0
     with atomic_path(path) as temporary:
         for recording in recordings:
-            for node in recording.subtree:
-                _append(temporary, node, first=n_done == 0)
-            n_done += recording.sizes[schema.SAMPLE]
+            for name, node in recording.items():
+                _append(temporary, name, node, first=n_done == 0)
+            n_done += recording[schema.ROOT].sizes[schema.SAMPLE]
+            del recording, node  # before the next one is made
             if progress is not None:
                 progress(n_done, total or n_done)
         if not n_done:
@@ -75,10 +78,12 @@ def write_recording(
     return n_done
 
 
-def _append(store: Path, node: xr.DataTree, *, first: bool) -> None:
-    dataset = node.to_dataset(inherit=False)
-    group = node.path.strip("/") or None
-    common = {"group": group, "consolidated": False, "zarr_format": 3}
+def _append(store: Path, name: str, dataset: xr.Dataset, *, first: bool) -> None:
+    common = {
+        "group": None if name == schema.ROOT else name,
+        "consolidated": False,
+        "zarr_format": 3,
+    }
     if first:
         encoding = {
             str(name): {"chunks": _chunks(variable)}
@@ -122,18 +127,19 @@ class RecordingFile:
         if not self.path.exists():
             raise UsageError(f"there is no recording at {path}")
         try:
-            self._tree = xr.open_datatree(self.path, engine="zarr", chunks=None, consolidated=False)
+            tree = xr.open_datatree(self.path, engine="zarr", chunks=None, consolidated=False)
+            self._nodes = nodes_of(tree)
         except Exception as error:
             raise ResultsError(
                 f"{path} cannot be read as a recording ({type(error).__name__}); it is damaged or "
                 "not a Zarr folder, record it again"
             ) from error
-        check_version(path, self._tree.attrs, "recording")
+        check_version(path, tree.attrs, "recording")
 
     @property
     def attributes(self) -> dict[str, Any]:
         """The provenance, as root attributes of results."""
-        return {str(key): value for key, value in self._tree.attrs.items()}
+        return {str(key): value for key, value in self._nodes[schema.ROOT].attrs.items()}
 
     def describe(self) -> str:
         """Return what the file holds, layer by layer, for people."""
@@ -142,15 +148,15 @@ class RecordingFile:
             f"({self.attributes[schema.SPLIT]}, {len(self)} samples, "
             f"T = {self.attributes[schema.N_TIMESTEPS]})"
         ]
-        for name, layer in spiking_layers(self._tree).items():
+        for name, layer in spiking_layers(self._nodes).items():
             quantities = ", ".join(f"{key} {tuple(v.shape)}" for key, v in layer.items())
             lines.append(f"{name}: {quantities}")
         return "\n".join(lines)
 
     def __len__(self) -> int:
-        return int(self._tree.sizes[schema.SAMPLE])
+        return self._nodes[schema.ROOT].sizes[schema.SAMPLE]
 
-    def batches(self, batch_size: int, n_samples: int | None = None) -> Iterator[xr.DataTree]:
+    def batches(self, batch_size: int, n_samples: int | None = None) -> Iterator[Nodes]:
         """Yield consecutive samples as recordings.
 
         Raises
@@ -165,8 +171,10 @@ class RecordingFile:
         for start in range(0, total, batch_size):
             part = slice(start, min(start + batch_size, total))
             try:
-                # Leaving the tree's attributes out keeps provenance in one place.
-                batch = self._tree.isel({schema.SAMPLE: part}).load()
+                batch = {
+                    name: node.isel({schema.SAMPLE: part}).load()
+                    for name, node in self._nodes.items()
+                }
             except Exception as error:
                 raise ResultsError(
                     f"{self.path}: samples {part.start} to {part.stop - 1} cannot be read "
@@ -175,6 +183,7 @@ class RecordingFile:
             for name, layer in spiking_layers(batch).items():
                 self._check(name, layer, start)
             yield batch
+            del batch, layer
 
     def _check(self, name: str, layer: xr.Dataset, start: int) -> None:
         if schema.MEMBRANE_POTENTIAL not in layer or schema.SPIKE not in layer:

@@ -43,7 +43,7 @@ class Results:
     @cached_property
     def layers(self) -> dict[str, xr.Dataset]:
         """States of the spiking layers, in the order of the network."""
-        return spiking_layers(self.tree)
+        return spiking_layers(nodes_of(self.tree))
 
     @cached_property
     def firing_rates(self) -> dict[str, xr.Dataset]:
@@ -129,14 +129,18 @@ class Results:
             self.tree.to_netcdf(temporary, engine="h5netcdf", encoding=encoding)
 
 
-def spiking_layers(tree: xr.DataTree) -> dict[str, xr.Dataset]:
+def spiking_layers(nodes: Mapping[str, xr.Dataset]) -> dict[str, xr.Dataset]:
     """Return the spiking layers of a recording, state or result, in network order."""
-    nodes = {
-        str(name): node.to_dataset(inherit=False)
-        for name, node in tree.children.items()
-        if name != schema.INPUT_NODE
+    layers = {
+        name: node for name, node in nodes.items() if name not in (schema.ROOT, schema.INPUT_NODE)
     }
-    return dict(sorted(nodes.items(), key=lambda item: int(item[1].attrs[schema.POSITION])))
+    return dict(sorted(layers.items(), key=lambda item: int(item[1].attrs[schema.POSITION])))
+
+
+def nodes_of(tree: xr.DataTree) -> dict[str, xr.Dataset]:
+    """Return the nodes of a tree by name, the root as ``"/"``."""
+    children = {str(name): node.to_dataset(inherit=False) for name, node in tree.children.items()}
+    return {schema.ROOT: tree.to_dataset(), **children}
 
 
 def is_results_file(path: str | os.PathLike[str]) -> bool:

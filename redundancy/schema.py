@@ -18,6 +18,9 @@ CHANNEL = "channel"
 Y = "y"
 X = "x"
 
+# The node that holds what belongs to the whole batch or the whole result.
+ROOT = "/"
+
 # Recorded variables of a spiking layer.
 SPIKE = "spike"
 MEMBRANE_POTENTIAL = "membrane_potential"
@@ -64,7 +67,6 @@ VERSION = "schema_version"
 NETWORK = "network"
 NETWORK_ARGUMENTS = "network_arguments"
 N_PARAMETERS = "n_parameters"
-CHECKPOINT = "checkpoint"
 CHECKPOINT_SHA256 = "checkpoint_sha256"
 CHECKPOINT_FORMAT = "checkpoint_format"
 DATASET = "dataset"
