@@ -112,8 +112,13 @@ class Probe:
                 f"{n_wrong} of {spikes.numel()} outputs are not 1 exactly where the membrane "
                 f"potential read from it is {self.description.fires_at} "
                 f"{self.description.v_threshold:g}; its dynamics are not what its class says, so "
-                "nothing read from it can be trusted"
+                f"nothing read from it can be trusted{self._advice(spikes)}"
             )
+
+    @staticmethod
+    def _advice(tensor: Tensor) -> str:
+        on_cpu = tensor.device.type == "cpu"
+        return "" if on_cpu else "; kernels of this device may round otherwise, try --device cpu"
 
     def _check_carried(self, carried: Tensor, after: Tensor) -> None:
         import torch
@@ -124,7 +129,7 @@ class Probe:
             raise RecordingError(
                 f"layer {self.name!r} ({self.description.neuron_type}) ends in another membrane "
                 "potential than was read from it; its dynamics are not what its class says, so "
-                "nothing read from it can be trusted"
+                f"nothing read from it can be trusted{self._advice(after)}"
             )
 
 

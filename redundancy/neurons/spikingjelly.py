@@ -8,13 +8,15 @@ which gives the pre-fire potential to the bit.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 from redundancy.neurons.base import NEURON_ADAPTERS, NeuronDescription
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+    Charge = Callable[[Tensor, Tensor], Tensor]
 
 _NEURON = "spikingjelly.activation_based.neuron"
 
@@ -42,8 +44,9 @@ class _SpikingJellyNode:
         node = cast(Any, module)
         # SpikingJelly's own rule turns the carried number or tensor into the state.
         carried: Tensor = node.materialize_states((currents,), (potential,), "m")[0]
+        charge = self._charge(node, carried)
         for current in currents:
-            charged = self._charge(node, current, carried)
+            charged = charge(current, carried)
             fired = charged >= node.v_threshold
             if node.v_reset is None:
                 carried = charged - fired.to(charged.dtype) * node.v_threshold
@@ -51,7 +54,8 @@ class _SpikingJellyNode:
                 carried = charged.masked_fill(fired, node.v_reset)
             yield charged, fired, carried
 
-    def _charge(self, node: Any, current: Tensor, carried: Tensor) -> Tensor:
+    def _charge(self, node: Any, state: Tensor) -> Charge:
+        """Return how a current and a potential like `state` make the next potential."""
         raise NotImplementedError
 
     @staticmethod
@@ -64,28 +68,37 @@ class _SpikingJellyNode:
 class IFNodeAdapter(_SpikingJellyNode):
     """U = V + X."""
 
-    def _charge(self, node: Any, current: Tensor, carried: Tensor) -> Tensor:
-        return carried + current
+    def _charge(self, node: Any, state: Tensor) -> Charge:
+        return lambda current, carried: carried + current
 
 
 @NEURON_ADAPTERS.register(f"{_NEURON}.lif.LIFNode")
 class LIFNodeAdapter(_SpikingJellyNode):
     """U = V + (X - (V - V_reset)) / tau, or V - (V - V_reset) / tau + X."""
 
-    def _charge(self, node: Any, current: Tensor, carried: Tensor) -> Tensor:
-        leak = self._above_reset(node, carried)
+    def _charge(self, node: Any, state: Tensor) -> Charge:
+        import torch
+
+        tau: Any = node.tau
+        if state.device.type != "cpu":
+            # CUDA multiplies with the inverse of a number; SpikingJelly's kernels divide,
+            # and so it does by a tensor.
+            tau = torch.tensor(node.tau, dtype=state.dtype, device=state.device)
         if node.decay_input:
-            return (current - leak) / float(node.tau) + carried
-        return carried - leak / float(node.tau) + current
+            return lambda current, carried: (
+                carried + (current - self._above_reset(node, carried)) / tau
+            )
+        return lambda current, carried: carried - self._above_reset(node, carried) / tau + current
 
 
 @NEURON_ADAPTERS.register(f"{_NEURON}.plif.ParametricLIFNode")
 class ParametricLIFNodeAdapter(_SpikingJellyNode):
     """As LIFNode, with the trained sigmoid(w) in place of 1 / tau."""
 
-    def _charge(self, node: Any, current: Tensor, carried: Tensor) -> Tensor:
-        leak: Tensor = self._above_reset(node, carried)
-        rate: Tensor = node.w.sigmoid()
+    def _charge(self, node: Any, state: Tensor) -> Charge:
+        rate = node.w.sigmoid()
         if node.decay_input:
-            return carried + (current - leak) * rate
-        return carried - leak * rate + current
+            return lambda current, carried: (
+                carried + (current - self._above_reset(node, carried)) * rate
+            )
+        return lambda current, carried: carried - self._above_reset(node, carried) * rate + current

@@ -28,6 +28,10 @@ def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
+def _samples(n_samples: int) -> str:
+    return "1 sample" if n_samples == 1 else f"{n_samples} samples"
+
+
 def _is_numeric(cells: Sequence[str]) -> bool:
     return all(set(cell) <= set("0123456789.,+-–×% x") for cell in cells) and any(cells)
 
@@ -41,7 +45,7 @@ def results_text(results: Results) -> str:
         name = f"{name} with {attention}"
     accuracy, conv = summary["accuracy"], summary["nasfr_conv"]
     lines = [
-        f"{name} on {summary['dataset']} ({summary['split']}, {summary['n_samples']} samples, "
+        f"{name} on {summary['dataset']} ({summary['split']}, {_samples(summary['n_samples'])}, "
         f"T = {summary['n_timesteps']})",
         "accuracy  " + ("unknown (no labels)" if accuracy is None else f"{100 * accuracy:.1f} %"),
         f"NASFR     {summary['nasfr']:.4f}"
