@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO ?= figures/demo
 
-.PHONY: demo test lint bench clean
+.PHONY: demo figures test lint bench clean
 .DEFAULT_GOAL := demo
 
 # The virtual environment, with pinned packages; made once, and again only when
@@ -25,6 +25,11 @@ demo: $(READY)  ## analyse the shipped vanilla and ASA networks
 	@echo
 	@echo "figures:"
 	@ls $(DEMO)/vanilla/*.png $(DEMO)/asa/*.png
+
+figures: demo  ## remake the gallery shown in the README
+	@mkdir -p figures/gallery
+	@cp $(DEMO)/vanilla/figure_2_spike_features.png $(DEMO)/vanilla/event_frames.png \
+		$(DEMO)/asa/figure_5_spike_features.png figures/gallery/
 
 test: $(READY)  ## run every test
 	@$(BIN)/python -m pytest -n 2

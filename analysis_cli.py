@@ -11,7 +11,7 @@ from redundancy.commands.info import info, list_names
 from redundancy.commands.record import record
 from redundancy.commands.spike_features import spike_features
 from redundancy.commands.train import train
-from redundancy.heap import keep_heap
+from redundancy.process import keep_heap, share_cores
 from redundancy.terminal import errors_as_sentences, warnings_as_sentences
 
 
@@ -46,6 +46,7 @@ def main() -> None:
     # PyTorch logs that an optional GPU compiler is absent; no user can act on it.
     logging.getLogger("torch._library").setLevel(logging.ERROR)
     keep_heap()
+    share_cores()
     with errors_as_sentences(), warnings_as_sentences():
         cli(prog_name="analyze", standalone_mode=False)
 

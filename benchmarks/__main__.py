@@ -14,8 +14,8 @@ import numpy as np
 
 from redundancy.analysis import analyze, merge_states, observe
 from redundancy.datasets.base import Batch, iterate_batches
-from redundancy.heap import keep_heap
 from redundancy.networks import build_network
+from redundancy.process import keep_heap
 from redundancy.report.text import format_table
 
 

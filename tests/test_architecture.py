@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # From the bottom up; what shares a floor may import one another, but never in a circle.
 FLOORS = (
     {"errors", "schema", "version"},
-    {"registry", "arguments", "files", "provenance", "devices", "heap"},
+    {"registry", "arguments", "files", "provenance", "devices", "process"},
     {"stats", "plots", "neurons"},
     {
         "networks",

@@ -288,6 +288,15 @@ def test_state_without_a_reset_can_still_be_trained_on(frames):
     assert network.scale.grad is not None
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device here")
+@pytest.mark.parametrize("attention", ["none", "asa-1"])
+def test_a_network_on_a_gpu_is_read_and_verified_too(frames, attention):
+    network = small_network(attention=attention).to("cuda")
+    with Recorder(network, quantities=(schema.SPIKE, schema.MEMBRANE_POTENTIAL)) as recorder:
+        tree = recorder.record(frames)
+    assert int(tree["conv1.neuron"][schema.SPIKE].sum()) > 0
+
+
 def test_an_unknown_quantity_is_a_usage_error():
     with pytest.raises(UsageError, match="quantities must be of spike"):
         Recorder(small_network(), quantities=("voltage",))

@@ -81,7 +81,8 @@ def train(
     from redundancy.training import train as run_training
 
     files = TrainingFiles(out)
-    if out.exists() and not overwrite:
+    goes_on = resume and files.last.exists()
+    if out.exists() and not (overwrite or goes_on):
         raise UsageError(f"{out} exists already; replace it with --overwrite")
     if files.last.exists() and not (resume or overwrite):
         raise UsageError(
