@@ -26,8 +26,8 @@ LAYER_DIMENSIONS = {
 }
 _LONG_NAMES = {
     schema.SPIKE: ("spikes", "spikes"),
-    schema.MEMBRANE_POTENTIAL: ("membrane potential before firing", "units of V_th"),
-    schema.INPUT_CURRENT: ("input current", "units of V_th"),
+    schema.MEMBRANE_POTENTIAL: ("membrane potential before firing", "same as V_th"),
+    schema.INPUT_CURRENT: ("input current", "same as V_th"),
 }
 
 
@@ -78,11 +78,12 @@ class Probe:
         import torch
 
         keep: dict[str, list[NDArray[Any]]] = {name: [] for name in self.quantities}
+        self._check_finite(currents)
         carried: Tensor | None = None
         steps = self.adapter.replay(self.module, currents, self._before)
         for time, (potential, fired, carried_on) in enumerate(steps):
             carried = carried_on
-            self._check(potential, fired, spikes[time], time)
+            self._check_spikes(fired, spikes[time], time)
             for name in self.quantities:
                 value = {
                     schema.SPIKE: fired.view(torch.uint8),
@@ -92,19 +93,27 @@ class Probe:
                 keep[name].append(_to_numpy(value))
         after = self.adapter.potential(self.module)
         if carried is not None and isinstance(after, torch.Tensor):
+            # What is not finite stays so where it does not fire, up to the last timestep.
+            self._check_finite(carried.unsqueeze(0))
             self._check_carried(carried, after)
         return Call(keep)
 
-    def _check(self, potential: Tensor, fired: Tensor, spikes: Tensor, time: int) -> None:
+    def _check_finite(self, values: Tensor) -> None:
+        """Refuse currents or potentials (time, ...) that are NaN or infinite."""
         import torch
 
         # A sum is one pass; only if it is not finite is it worth looking closer.
-        if not torch.isfinite(potential.sum()) and not torch.isfinite(potential).all():
-            kind = "NaN" if torch.isnan(potential).any() else "infinite"
-            raise RecordingError(
-                f"layer {self.name!r} has {kind} membrane potentials at timestep {time}; check "
-                "the network's weights and its input"
-            )
+        if torch.isfinite(values.sum()) or torch.isfinite(values).all():
+            return
+        kind = "NaN" if torch.isnan(values).any() else "infinite"
+        raise RecordingError(
+            f"layer {self.name!r} has {kind} membrane potentials; check the network's weights and "
+            "its input"
+        )
+
+    def _check_spikes(self, fired: Tensor, spikes: Tensor, time: int) -> None:
+        import torch
+
         if not torch.equal(fired.to(spikes.dtype), spikes):
             n_wrong = int((fired.to(spikes.dtype) != spikes).sum())
             raise RecordingError(

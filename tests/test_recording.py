@@ -194,7 +194,9 @@ def test_dynamics_that_differ_without_changing_a_spike_are_noticed(frames):
             recorder.record(frames)
 
 
-@pytest.mark.parametrize(("value", "word"), [(np.nan, "NaN"), (np.inf, "infinite")])
+@pytest.mark.parametrize(
+    ("value", "word"), [(np.nan, "NaN"), (np.inf, "infinite"), (-np.inf, "infinite")]
+)
 def test_potentials_that_are_no_numbers_are_refused(frames, value, word):
     network = small_network()
     with torch.no_grad():
@@ -202,6 +204,22 @@ def test_potentials_that_are_no_numbers_are_refused(frames, value, word):
     with pytest.raises(RecordingError, match=f"layer 'conv3.neuron' has {word} membrane potential"):
         with Recorder(network) as recorder:
             recorder.record(frames)
+
+
+@pytest.mark.parametrize("step_mode", ["s", "m"])
+def test_potentials_that_become_no_numbers_inside_the_neuron_are_refused(frames, step_mode):
+    node = neuron.ParametricLIFNode(step_mode=step_mode)
+    with torch.no_grad():
+        node.w.fill_(np.nan)
+    with pytest.raises(RecordingError, match="has NaN membrane potentials"):
+        with Recorder(node) as recorder:
+            recorder.record(frames)
+
+
+def test_sums_that_overflow_are_no_infinite_potentials():
+    frames = np.full((2, 3, 1, 8, 8), 3e37, f32)
+    with Recorder(neuron.IFNode(step_mode="m")) as recorder:
+        assert recorder.record(frames)["IFNode"][schema.SPIKE].values.all()
 
 
 def test_a_network_that_recording_would_disturb_is_refused(frames):

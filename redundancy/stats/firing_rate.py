@@ -30,8 +30,9 @@ def count_spiking_samples(spikes: NDArray[np.uint8]) -> NDArray[np.int64]:
     ndarray of int64, shape (...)
     """
     binary = spikes if spikes.size == 0 or spikes.max() <= 1 else (spikes != 0).view(np.uint8)
-    counts = np.zeros(spikes.shape[1:], dtype=np.int64)
-    for start in range(0, len(binary), _BYTE_SAMPLES):
+    first = np.add.reduce(binary[:_BYTE_SAMPLES], axis=0, dtype=np.uint8)
+    counts: NDArray[np.int64] = first.astype(np.int64)
+    for start in range(_BYTE_SAMPLES, len(binary), _BYTE_SAMPLES):
         counts += np.add.reduce(binary[start : start + _BYTE_SAMPLES], axis=0, dtype=np.uint8)
     return counts
 
