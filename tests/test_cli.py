@@ -20,8 +20,12 @@ TINY = ["--network-arg", "widths=4,4,6", "--network-arg", "hidden=12"]
 
 
 @pytest.fixture
-def analyze(monkeypatch, capfd):
-    """Run ``analyze`` in this process; returns (exit code, stdout, stderr)."""
+def analyze(monkeypatch, capfd, tmp_path_factory):
+    """Run ``analyze`` in this process; returns (exit code, stdout, stderr).
+
+    It runs in a folder of its own, so that what it writes by default can be seen.
+    """
+    monkeypatch.chdir(tmp_path_factory.mktemp("cwd"))
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["analyze", *map(str, arguments)])
@@ -165,6 +169,22 @@ def test_lists(analyze):
     assert all(name in out for name in ("synthetic-gait", "nmnist", "frames"))
 
 
+def test_by_default_it_writes_to_figures(analyze, folder):
+    assert analyze("spike-features", folder / "vanilla.pt", *data(folder))[0] == 0
+    assert (Path("figures") / "vanilla" / "results.nc").exists()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_cannot_be_written_is_said_before_computing(analyze, folder, tmp_path):
+    tmp_path.chmod(0o500)
+    code, _, err = analyze(
+        "spike-features", folder / "vanilla.pt", *data(folder), "--out", tmp_path / "a" / "b"
+    )
+    tmp_path.chmod(0o700)
+    assert code == 2
+    assert f"{tmp_path} cannot be written to" in err
+
+
 def test_existing_results_are_not_replaced_unasked(analyze, folder, tmp_path):
     (tmp_path / "results.nc").write_bytes(b"precious")
     arguments = ["spike-features", folder / "vanilla.pt", *data(folder), "--out", tmp_path]
@@ -278,6 +298,7 @@ def test_misuse_is_one_sentence_and_exit_code_2(analyze, folder, what):
     assert out == ""
     assert expected.replace("{f}", str(folder)) in " ".join(err.split())
     assert sorted(folder.rglob("*")) == before
+    assert list(Path.cwd().iterdir()) == []
 
 
 def write_foreign(path):
@@ -324,7 +345,7 @@ def test_failure_is_one_sentence_and_exit_code_1(analyze, tmp_path, content, exp
     assert code == 1
     assert err.count("\n") == 1
     assert expected in err or "damaged" in err
-    assert not (tmp_path / "out").exists() or not any((tmp_path / "out").iterdir())
+    assert [path.name for path in tmp_path.iterdir()] == ["broken.pt"]
 
 
 def test_ctrl_c_half_way_leaves_nothing_half_written(folder, tmp_path):

@@ -60,7 +60,7 @@ def spike_features(
     from redundancy.plots.saving import parse_formats
     from redundancy.report.spike_features import (
         Selection,
-        prepare_folder,
+        check_folder,
         write_figures,
         write_numbers,
     )
@@ -74,10 +74,9 @@ def spike_features(
     selection = Selection(layer, time, channel)
     if kind == "results":
         results, folder, written = load_results(source), out or source.parent, []
-        folder.mkdir(parents=True, exist_ok=True)
     else:
         folder = out or Path("figures") / source.name.removesuffix(source.suffix)
-        prepare_folder(folder, overwrite=overwrite)
+        check_folder(folder, overwrite=overwrite)
         results = (
             _analyze_recording(source, options, quiet)
             if kind == "recording"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,22 +44,24 @@ class Selection:
     channels: Sequence[int] = ()
 
 
-def prepare_folder(folder: Path, *, overwrite: bool) -> None:
-    """Make sure that results may be written into `folder`.
+def check_folder(folder: Path, *, overwrite: bool) -> None:
+    """Make sure that results may be written into `folder`, before they are computed.
 
     Raises
     ------
     UsageError
-        If it holds results and `overwrite` is not set, or is a file.
+        If it holds results and `overwrite` is not set, is a file, or cannot be written to.
     """
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is a file; name a folder with --out")
+    existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
+    if not os.access(existing, os.W_OK):
+        raise UsageError(f"{existing} cannot be written to; name another folder with --out")
     if (folder / RESULTS_FILE).exists() and not overwrite:
         raise UsageError(
             f"{folder} holds results already; replace them with --overwrite, or name another "
             "folder with --out"
         )
-    folder.mkdir(parents=True, exist_ok=True)
 
 
 def write_numbers(results: Results, folder: Path) -> list[Path]:

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 
 
 def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return rows as aligned text: words to the left, columns of numbers to the right."""
-    numeric = [_is_numeric([row[column] for row in rows]) for column in range(len(header))]
+    """Return rows as aligned text: words and the first column to the left, numbers to the right."""
+    numeric = [
+        column > 0 and _is_numeric([row[column] for row in rows]) for column in range(len(header))
+    ]
     table = [list(header), *[list(row) for row in rows]]
     widths = [max(len(row[column]) for row in table) for column in range(len(header))]
     lines = []
