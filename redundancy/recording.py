@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,11 @@ from redundancy import schema
 from redundancy.devices import device_of
 from redundancy.errors import RecordingError, UsageError
 from redundancy.forward import default_forward, is_multi_step, reset_state
+from redundancy.network_checks import (
+    check_same_output,
+    refuse_compiled,
+    warn_about_batch_statistics,
+)
 from redundancy.neurons import find_spiking_layers
 from redundancy.probe import LAYER_DIMENSIONS, QUANTITIES, Probe, layers_of
 
@@ -75,7 +79,7 @@ class Recorder:
             raise UsageError(
                 f"quantities must be of {', '.join(QUANTITIES)}, got {', '.join(sorted(unknown))}"
             )
-        _refuse_compiled(network)
+        refuse_compiled(network)
         self._network = network
         self._forward: Forward = forward or default_forward
         self._stack = contextlib.ExitStack()
@@ -94,7 +98,7 @@ class Recorder:
             stack.callback(_restore_modes, modes)
             stack.callback(reset_state, self._network)
             self._network.eval()
-            _warn_about_batch_statistics(self._network)
+            warn_about_batch_statistics(self._network)
             self._stack = stack.pop_all()
         return self
 
@@ -165,7 +169,7 @@ class Recorder:
             bare = None if self._verified else self._run_bare(inputs)
             output = self._run_hooked(inputs)
             if bare is not None:
-                _check_same_output(bare, output)
+                check_same_output(bare, output)
                 self._verified = True
         return self._assemble(frames, labels, output, start)
 
@@ -222,58 +226,6 @@ def _input_dataset(frames: NDArray[np.float32]) -> xr.Dataset:
 
 def _devices(tensor: Tensor) -> list[torch.device]:
     return [tensor.device] if tensor.device.type == "cuda" else []
-
-
-def _check_same_output(bare: Tensor, hooked: Tensor) -> None:
-    import torch
-
-    if bare.shape != hooked.shape or not torch.allclose(
-        bare, hooked, rtol=0, atol=0, equal_nan=True
-    ):
-        difference = (
-            f"by up to {float((bare - hooked).abs().max()):.3g}"
-            if bare.shape == hooked.shape
-            else f"in shape, {tuple(bare.shape)} and {tuple(hooked.shape)}"
-        )
-        raise RecordingError(
-            f"the network's outputs with and without recording differ {difference}; either it is "
-            "not deterministic or reading it disturbs it, so nothing was recorded"
-        )
-
-
-def _refuse_compiled(network: nn.Module) -> None:
-    import torch
-
-    for name, module in network.named_modules():
-        compiled = getattr(module, "_compiled_call_impl", None) is not None
-        if compiled or type(module).__name__ == "OptimizedModule":
-            raise RecordingError(
-                f"module {name or type(module).__name__!r} is compiled (torch.compile), and "
-                "compiled modules ignore hooks; pass the network as it was before compiling"
-            )
-        if isinstance(module, torch.jit.ScriptModule):
-            raise RecordingError(
-                f"module {name or type(module).__name__!r} is a TorchScript module, whose neurons "
-                "cannot be read; pass the network as it was before scripting"
-            )
-
-
-def _warn_about_batch_statistics(network: nn.Module) -> None:
-    import torch
-
-    names = [
-        name
-        for name, module in network.named_modules()
-        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm) and module.running_mean is None
-    ]
-    if names:
-        warnings.warn(
-            f"batch normalisation without running statistics ({', '.join(names[:4])}"
-            f"{', …' if len(names) > 4 else ''}): outputs depend on which samples share a batch, "
-            "and so do all results",
-            UserWarning,
-            stacklevel=3,
-        )
 
 
 def _restore_modes(modes: list[tuple[nn.Module, bool]]) -> None:

@@ -25,6 +25,7 @@ FLOORS = (
         "networks",
         "datasets",
         "forward",
+        "network_checks",
         "probe",
         "recording",
         "checkpoint",

@@ -8,6 +8,7 @@ which gives the pre-fire potential to the bit.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 _NEURON = "spikingjelly.activation_based.neuron"
 
 
-class _SpikingJellyNode:
+class _SpikingJellyNode(ABC):
     """What the three neurons share: they differ in how they charge."""
 
     def describe(self, module: nn.Module) -> NeuronDescription:
@@ -54,9 +55,9 @@ class _SpikingJellyNode:
                 carried = charged.masked_fill(fired, node.v_reset)
             yield charged, fired, carried
 
+    @abstractmethod
     def _charge(self, node: Any, state: Tensor) -> Charge:
         """Return how a current and a potential like `state` make the next potential."""
-        raise NotImplementedError
 
     @staticmethod
     def _above_reset(node: Any, carried: Tensor) -> Tensor:

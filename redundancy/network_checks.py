@@ -1,0 +1,66 @@
+"""What a network must be, and must not be, to be read rightly."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+from redundancy.errors import RecordingError
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+def check_same_output(bare: Tensor, hooked: Tensor) -> None:
+    """Refuse a network whose output changes when its neurons are read."""
+    import torch
+
+    if bare.shape != hooked.shape or not torch.allclose(
+        bare, hooked, rtol=0, atol=0, equal_nan=True
+    ):
+        difference = (
+            f"by up to {float((bare - hooked).abs().max()):.3g}"
+            if bare.shape == hooked.shape
+            else f"in shape, {tuple(bare.shape)} and {tuple(hooked.shape)}"
+        )
+        raise RecordingError(
+            f"the network's outputs with and without recording differ {difference}; either it is "
+            "not deterministic or reading it disturbs it, so nothing was recorded"
+        )
+
+
+def refuse_compiled(network: nn.Module) -> None:
+    """Refuse modules that run without calling hooks."""
+    import torch
+
+    for name, module in network.named_modules():
+        compiled = getattr(module, "_compiled_call_impl", None) is not None
+        if compiled or type(module).__name__ == "OptimizedModule":
+            raise RecordingError(
+                f"module {name or type(module).__name__!r} is compiled (torch.compile), and "
+                "compiled modules ignore hooks; pass the network as it was before compiling"
+            )
+        if isinstance(module, torch.jit.ScriptModule):
+            raise RecordingError(
+                f"module {name or type(module).__name__!r} is a TorchScript module, whose neurons "
+                "cannot be read; pass the network as it was before scripting"
+            )
+
+
+def warn_about_batch_statistics(network: nn.Module) -> None:
+    """Warn, once, if batch normalisation uses the statistics of the batch."""
+    import torch
+
+    names = [
+        name
+        for name, module in network.named_modules()
+        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm) and module.running_mean is None
+    ]
+    if names:
+        warnings.warn(
+            f"batch normalisation without running statistics ({', '.join(names[:4])}"
+            f"{', …' if len(names) > 4 else ''}): outputs depend on which samples share a batch, "
+            "and so do all results",
+            UserWarning,
+            stacklevel=3,
+        )
