@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import xarray as xr
@@ -40,7 +41,7 @@ def network_recordings(
     batch_size: int = DEFAULT_BATCH_SIZE,
     n_samples: int | None = None,
     forward: Forward | None = None,
-) -> Iterator[Nodes]:
+) -> Generator[Nodes]:
     """Run a dataset through a network and yield a recording of every batch.
 
     Parameters
@@ -198,12 +199,14 @@ def analyze(
     RecordingError
         If what is read from the network disagrees with what it does.
     """
+    total = len(dataset) if n_samples is None else min(n_samples, len(dataset))
+    provenance = describe(network, dataset, checkpoint, batch_size=batch_size)
     recordings = network_recordings(
         network, dataset, batch_size=batch_size, n_samples=n_samples, forward=forward
     )
-    total = len(dataset) if n_samples is None else min(n_samples, len(dataset))
-    provenance = describe(network, dataset, checkpoint, batch_size=batch_size)
-    return analyze_recordings(recordings, provenance, total=total, progress=progress)
+    # Closed at once, the network is as it was even while an error is being handled.
+    with contextlib.closing(recordings):
+        return analyze_recordings(recordings, provenance, total=total, progress=progress)
 
 
 def describe(

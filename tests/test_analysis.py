@@ -129,6 +129,18 @@ def test_layers_must_be_the_same_in_every_batch(network, dataset):
         analyze_recordings([first, partial], {})
 
 
+def test_the_network_is_as_it_was_while_an_error_is_handled(dataset):
+    network = small_network().train()
+
+    def fail(done, total):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError) as caught:
+        analyze(network, dataset, batch_size=4, progress=fail)
+    assert caught.tb is not None  # which keeps every frame alive
+    assert network.training
+
+
 def test_a_batch_is_gone_when_the_next_one_comes(network, dataset, tmp_path):
     """Without the cyclic garbage collector: memory must not depend on when it comes by."""
     seen = []
