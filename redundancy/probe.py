@@ -84,12 +84,12 @@ class Probe:
         for time, (potential, fired, carried_on) in enumerate(steps):
             carried = carried_on
             self._check_spikes(fired, spikes[time], time)
+            values = {
+                schema.MEMBRANE_POTENTIAL: potential,
+                schema.INPUT_CURRENT: currents[time],
+            }
             for name in self.quantities:
-                value = {
-                    schema.SPIKE: fired.view(torch.uint8),
-                    schema.MEMBRANE_POTENTIAL: potential,
-                    schema.INPUT_CURRENT: currents[time],
-                }[name]
+                value = fired.to(torch.uint8) if name == schema.SPIKE else values[name]
                 keep[name].append(_to_numpy(value))
         after = self.adapter.potential(self.module)
         if carried is not None and isinstance(after, torch.Tensor):
@@ -112,17 +112,19 @@ class Probe:
         )
 
     def _check_spikes(self, fired: Tensor, spikes: Tensor, time: int) -> None:
+        """Refuse outputs that are not 1 exactly where the potential fires."""
         import torch
 
-        if not torch.equal(fired.to(spikes.dtype), spikes):
-            n_wrong = int((fired.to(spikes.dtype) != spikes).sum())
-            raise RecordingError(
-                f"layer {self.name!r} ({self.description.neuron_type}): at timestep {time}, "
-                f"{n_wrong} of {spikes.numel()} outputs are not 1 exactly where the membrane "
-                f"potential read from it is {self.description.fires_at} "
-                f"{self.description.v_threshold:g}; its dynamics are not what its class says, so "
-                f"nothing read from it can be trusted{self._advice(spikes)}"
-            )
+        fired = fired.to(spikes.dtype)
+        if torch.equal(fired, spikes):
+            return
+        raise RecordingError(
+            f"layer {self.name!r} ({self.description.neuron_type}): at timestep {time}, "
+            f"{int((fired != spikes).sum())} of {spikes.numel()} outputs are not 1 exactly where "
+            f"the membrane potential read from it is {self.description.fires_at} "
+            f"{self.description.v_threshold:g}; its dynamics are not what its class says, so "
+            f"nothing read from it can be trusted{self._advice(spikes)}"
+        )
 
     @staticmethod
     def _advice(tensor: Tensor) -> str:

@@ -182,6 +182,29 @@ def test_a_neuron_whose_spikes_do_not_follow_its_potential_is_named(frames):
     assert all("spike" not in name for name in network.state_dict())
 
 
+def test_one_wrong_spike_is_found_where_it_is(frames):
+    network = small_network()
+
+    def flip(module, args, output):
+        output = output.clone()
+        output[2, 1, 0, 3, 3] = 1 - output[2, 1, 0, 3, 3]
+        return output
+
+    network.conv1.neuron.register_forward_hook(flip)
+    with pytest.raises(RecordingError, match=r"'conv1.neuron' .* at timestep 2, 1 of 768 outputs"):
+        with Recorder(network) as recorder:
+            recorder.record(frames)
+
+
+@pytest.mark.parametrize("value", [0.5, 2.0, -1.0])
+def test_outputs_other_than_0_and_1_are_no_spikes(frames, value):
+    network = small_network()
+    network.conv1.neuron.register_forward_hook(lambda module, args, out: out * value)
+    with pytest.raises(RecordingError, match=r"layer 'conv1.neuron' \(LIFNode\): at timestep 0"):
+        with Recorder(network) as recorder:
+            recorder.record(frames)
+
+
 def test_dynamics_that_differ_without_changing_a_spike_are_noticed(frames):
     node = neuron.IFNode(v_threshold=1e6, step_mode="m")
 

@@ -76,9 +76,9 @@ class NeuronAdapter(Protocol):
         Yields
         ------
         tuple of Tensor
-            Membrane potential before firing U, whether it fires, and the potential
-            carried on, each of shape (sample, ...). The first must not be changed by
-            the adapter afterwards.
+            Membrane potential before firing U, the spikes S that follow from it (0 or
+            1, of the same dtype), and the potential carried on, each of shape
+            (sample, ...). None may be changed by the adapter afterwards.
         """
         ...
 
