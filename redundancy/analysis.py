@@ -67,7 +67,13 @@ def network_recordings(
 
 
 def observe(recording: Mapping[str, xr.Dataset]) -> Nodes:
-    """Return the states of all statistics for one recording, node by node."""
+    """Return the states of all statistics for one recording, node by node.
+
+    Raises
+    ------
+    UsageError
+        If spikes were not recorded.
+    """
     states: Nodes = {}
     for name, node in recording.items():
         if name == schema.ROOT:
@@ -75,6 +81,12 @@ def observe(recording: Mapping[str, xr.Dataset]) -> Nodes:
         elif name == schema.INPUT_NODE:
             states[name] = _INPUT_STATISTIC.observe(node)
         else:
+            if schema.SPIKE not in node:
+                raise UsageError(
+                    f"the recording holds no spikes of layer {name!r}, only "
+                    f"{', '.join(map(str, node.data_vars))}; record it again with spike among its "
+                    "quantities"
+                )
             parts = [statistic.observe(node) for statistic in _LAYER_STATISTICS]
             states[name] = xr.merge(parts, combine_attrs="override", compat="equals")
     return states

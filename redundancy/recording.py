@@ -41,9 +41,9 @@ comes by, and memory would grow.
 class Recorder:
     """Records what the spiking neurons of a network do, batch by batch.
 
-    Use it as a context manager: hooks are attached on entry; on exit, also after an
-    exception, they are removed, every module's train/eval mode is restored and neuron
-    states are reset.
+    Use it as a context manager. The network is in evaluation mode inside; on exit, also
+    after an exception, every module's train/eval mode is restored and neuron states are
+    reset. Hooks are there only while a batch runs.
 
     Parameters
     ----------

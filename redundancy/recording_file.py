@@ -97,8 +97,11 @@ def _append(store: Path, name: str, dataset: xr.Dataset, *, first: bool) -> None
 
 def _chunks(variable: xr.Variable) -> tuple[int, ...]:
     n_samples = variable.shape[0]
-    per_sample = max(variable.nbytes // max(n_samples, 1), 1)
-    return (int(np.clip(_CHUNK_BYTES // per_sample, 1, n_samples)), *variable.shape[1:])
+    per_sample = max(variable.nbytes // n_samples, 1)
+    most = int(np.clip(_CHUNK_BYTES // per_sample, 1, n_samples))
+    # A divisor of the batch, so that appending never rewrites a chunk.
+    n_chunk = next(n for n in range(most, 0, -1) if n_samples % n == 0)
+    return (n_chunk, *variable.shape[1:])
 
 
 def is_recording(path: str | os.PathLike[str]) -> bool:

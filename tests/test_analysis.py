@@ -16,7 +16,7 @@ from redundancy import schema
 from redundancy.analysis import analyze, analyze_recordings, network_recordings
 from redundancy.errors import RecordingError, ResultsError, UsageError
 from redundancy.networks import build_network
-from redundancy.recording_file import RecordingFile, write_recording
+from redundancy.recording_file import RecordingFile, _chunks, write_recording
 from redundancy.results import Results, load_results, spiking_layers
 from tests import reference
 from tests.toy import ToyDataset
@@ -268,6 +268,20 @@ class TestRecordingFile:
         array = zarr.open_array(path / "conv1.neuron" / "spike", mode="r")
         assert array.nbytes_stored() < array.size
         assert array.chunks[0] <= 4
+
+    @pytest.mark.parametrize(("size", "limit"), [(8, 5), (6, 4), (7, 5), (4, 1), (3, 100)])
+    def test_appending_never_rewrites_a_chunk(self, monkeypatch, size, limit):
+        monkeypatch.setattr("redundancy.recording_file._CHUNK_BYTES", limit * 12)
+        variable = xr.Variable(("sample", "channel"), np.zeros((size, 3), np.float32))
+        n_chunk, n_channels = _chunks(variable)
+        assert size % n_chunk == 0
+        assert 1 <= n_chunk <= limit
+        assert n_channels == 3
+
+    def test_a_recording_without_spikes_says_so(self, network, dataset):
+        recordings = network_recordings(network, dataset, quantities=("membrane_potential",))
+        with pytest.raises(UsageError, match=r"no spikes of layer 'conv1.neuron', only membrane_"):
+            analyze_recordings(recordings, {})
 
     def test_nothing_is_left_after_a_failure(self, network, dataset, tmp_path):
         def failing():
