@@ -59,6 +59,9 @@ class FramesFile:
         If the file is not what it should be.
     """
 
+    name = "frames"
+    split = "all"
+
     def __init__(
         self,
         location: str | os.PathLike[str],
@@ -67,46 +70,19 @@ class FramesFile:
         split: str = "test",
     ) -> None:
         check_split(split, ("train", "test", "all"))
-        self._location = os.fspath(location)
+        self.location = os.fspath(location)
         if not os.path.isfile(location):
-            raise UsageError(f"there is no file {self._location}; expected {_LAYOUT}")
-        self._frames, self._labels = _read(self._location)
+            raise UsageError(f"there is no file {self.location}; expected {_LAYOUT}")
+        self._frames, self._labels = _read(self.location)
         try:
             digest = sha256_of(location)
         except OSError as error:
-            raise DataError(f"{self._location} cannot be read: {error}") from error
-        self._arguments = replace(arguments or FramesFileArguments(), sha256=digest)
-
-    @property
-    def name(self) -> str:
-        """The registered name."""
-        return "frames"
-
-    @property
-    def arguments(self) -> Mapping[str, Argument]:
-        """The SHA-256 of the file."""
-        return argument_values(self._arguments)
-
-    @property
-    def location(self) -> str:
-        """The file."""
-        return self._location
-
-    @property
-    def split(self) -> str:
-        """Always "all"."""
-        return "all"
-
-    @property
-    def n_classes(self) -> int | None:
-        """One more than the largest label, None without labels."""
-        return None if self._labels is None else int(self._labels.max()) + 1
-
-    @property
-    def frame_shape(self) -> tuple[int, int, int, int]:
-        """(time, channel, y, x) of a sample."""
+            raise DataError(f"{self.location} cannot be read: {error}") from error
+        stated = replace(arguments or FramesFileArguments(), sha256=digest)
+        self.arguments: Mapping[str, Argument] = argument_values(stated)
         time, channel, y, x = self._frames.shape[1:]
-        return time, channel, y, x
+        self.frame_shape = (time, channel, y, x)
+        self.n_classes = None if self._labels is None else int(self._labels.max()) + 1
 
     def __len__(self) -> int:
         return len(self._frames)

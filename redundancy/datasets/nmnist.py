@@ -62,6 +62,9 @@ class NMNIST:
         If the folder is missing or not laid out as N-MNIST.
     """
 
+    name = "nmnist"
+    n_classes = N_DIGITS
+
     def __init__(
         self,
         location: str | os.PathLike[str],
@@ -69,48 +72,20 @@ class NMNIST:
         *,
         split: str = "test",
     ) -> None:
-        self._arguments = arguments or NMNISTArguments()
-        self._split = check_split(split)
-        self._location = os.fspath(location)
+        arguments = arguments or NMNISTArguments()
+        self.arguments: Mapping[str, Argument] = argument_values(arguments)
+        self.split = check_split(split)
+        self.location = os.fspath(location)
         self._frame_builder = FrameBuilder(
             sensor_size=SENSOR_SIZE,
-            n_timesteps=self._arguments.n_timesteps,
-            dt_ms=self._arguments.dt_ms,
-            downsample=self._arguments.downsample,
-            size=parse_size(self._arguments.size),
-            binary=self._arguments.binary,
+            n_timesteps=arguments.n_timesteps,
+            dt_ms=arguments.dt_ms,
+            downsample=arguments.downsample,
+            size=parse_size(arguments.size),
+            binary=arguments.binary,
         )
-        self._samples = _list_recordings(Path(location), self._split)
-
-    @property
-    def name(self) -> str:
-        """The registered name."""
-        return "nmnist"
-
-    @property
-    def arguments(self) -> Mapping[str, Argument]:
-        """Every argument, defaults included."""
-        return argument_values(self._arguments)
-
-    @property
-    def location(self) -> str:
-        """The folder that holds ``Train`` and ``Test``."""
-        return self._location
-
-    @property
-    def split(self) -> str:
-        """Either "train" or "test"."""
-        return self._split
-
-    @property
-    def n_classes(self) -> int:
-        """Ten digits."""
-        return N_DIGITS
-
-    @property
-    def frame_shape(self) -> tuple[int, int, int, int]:
-        """(time, channel, y, x) of a sample."""
-        return self._frame_builder.frame_shape
+        self.frame_shape = self._frame_builder.frame_shape
+        self._samples = _list_recordings(Path(location), self.split)
 
     def __len__(self) -> int:
         return len(self._samples)

@@ -112,6 +112,9 @@ class SyntheticGait:
         Called with (done, total) while recordings are generated.
     """
 
+    name = "synthetic-gait"
+    location = None
+
     def __init__(
         self,
         arguments: SyntheticGaitArguments,
@@ -120,7 +123,9 @@ class SyntheticGait:
         progress: Progress | None = None,
     ) -> None:
         self._arguments = arguments
-        self._split = check_split(split)
+        self.arguments: Mapping[str, Argument] = argument_values(arguments)
+        self.n_classes = arguments.n_classes
+        self.split = check_split(split)
         self._frame_builder = FrameBuilder(
             sensor_size=(VIEW, VIEW),
             n_timesteps=arguments.n_timesteps,
@@ -129,44 +134,15 @@ class SyntheticGait:
             size=parse_size(arguments.size),
             binary=arguments.binary,
         )
+        self.frame_shape = self._frame_builder.frame_shape
         self._recordings = self._open(progress)
-
-    @property
-    def name(self) -> str:
-        """The registered name."""
-        return "synthetic-gait"
-
-    @property
-    def arguments(self) -> Mapping[str, Argument]:
-        """Every argument, defaults included."""
-        return argument_values(self._arguments)
-
-    @property
-    def location(self) -> None:
-        """None: the samples are generated."""
-        return
-
-    @property
-    def split(self) -> str:
-        """Either "train" or "test"."""
-        return self._split
-
-    @property
-    def n_classes(self) -> int:
-        """Number of persons."""
-        return self._arguments.n_classes
-
-    @property
-    def frame_shape(self) -> tuple[int, int, int, int]:
-        """(time, channel, y, x) of a sample."""
-        return self._frame_builder.frame_shape
 
     def __len__(self) -> int:
         return self.n_classes * self._per_class
 
     @property
     def _per_class(self) -> int:
-        if self._split == "train":
+        if self.split == "train":
             return self._arguments.train_per_class
         return self._arguments.test_per_class
 
@@ -189,7 +165,7 @@ class SyntheticGait:
     def _generate(self, index: int) -> Words:
         take, person = divmod(index, self.n_classes)
         seed, duration_ms = self._arguments.seed, self._arguments.duration_ms
-        return pack(record(person, take, self._split, seed, duration_ms))
+        return pack(record(person, take, self.split, seed, duration_ms))
 
     def _generate_all(self, progress: Progress | None) -> Iterator[Words]:
         """Yield all recordings in order, a few ahead on as many threads as there are cores."""
@@ -212,7 +188,7 @@ class SyntheticGait:
             "per_class": self._per_class,
             "seed": self._arguments.seed,
             "duration_ms": self._arguments.duration_ms,
-            "split": self._split,
+            "split": self.split,
         }
         name = "synthetic-gait-v{}-{}x{}-seed{}-{}ms-{}.events".format(*key.values())
         path = cache_folder() / name
