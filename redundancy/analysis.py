@@ -13,11 +13,11 @@ import xarray as xr
 from redundancy import schema
 from redundancy.datasets.base import Dataset, iterate_batches
 from redundancy.devices import device_of
-from redundancy.errors import RecordingError, UsageError
+from redundancy.errors import UsageError
+from redundancy.observation import AnalysisOptions, Observer, merge_states
 from redundancy.provenance import versions
 from redundancy.recording import Nodes, Recorder
 from redundancy.results import Results, pack
-from redundancy.stats import Accuracy, FiringRate, InputEvents, Statistic, merge
 
 if TYPE_CHECKING:
     from torch import nn
@@ -27,10 +27,6 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int], None]
 DEFAULT_BATCH_SIZE = 16
-
-_ROOT_STATISTIC = Accuracy()
-_INPUT_STATISTIC = InputEvents()
-_LAYER_STATISTICS: tuple[Statistic, ...] = (FiringRate(),)
 
 
 def network_recordings(
@@ -66,53 +62,11 @@ def network_recordings(
             yield recorder.record_nodes(batch.frames, labels=batch.labels, start=batch.start)
 
 
-def observe(recording: Mapping[str, xr.Dataset]) -> Nodes:
-    """Return the states of all statistics for one recording, node by node.
-
-    Raises
-    ------
-    UsageError
-        If spikes were not recorded.
-    """
-    states: Nodes = {}
-    for name, node in recording.items():
-        if name == schema.ROOT:
-            states[name] = _ROOT_STATISTIC.observe(node)
-        elif name == schema.INPUT_NODE:
-            states[name] = _INPUT_STATISTIC.observe(node)
-        else:
-            if schema.SPIKE not in node:
-                raise UsageError(
-                    f"the recording holds no spikes of layer {name!r}, only "
-                    f"{', '.join(map(str, node.data_vars))}; record it again with spike among its "
-                    "quantities"
-                )
-            parts = [statistic.observe(node) for statistic in _LAYER_STATISTICS]
-            states[name] = xr.merge(parts, combine_attrs="override", compat="equals")
-    return states
-
-
-def merge_states(first: Mapping[str, xr.Dataset], second: Mapping[str, xr.Dataset]) -> Nodes:
-    """Return the states of the samples of both; `first` holds the earlier ones.
-
-    Raises
-    ------
-    RecordingError
-        If the two do not hold the same layers.
-    """
-    if set(first) != set(second):
-        difference = sorted(set(first) ^ set(second))
-        raise RecordingError(
-            f"not every batch ran through the same layers: {', '.join(difference)} "
-            "took part in some of them only"
-        )
-    return {name: merge(node, second[name]) for name, node in first.items()}
-
-
 def analyze_recordings(
     recordings: Iterable[Mapping[str, xr.Dataset]],
     provenance: Mapping[str, Any],
     *,
+    options: AnalysisOptions | None = None,
     total: int | None = None,
     progress: Progress | None = None,
 ) -> Results:
@@ -124,6 +78,7 @@ def analyze_recordings(
         The nodes of each recording. Consumed one at a time; none is kept.
     provenance : mapping
         Root attributes of the results.
+    options : AnalysisOptions, optional
     total : int, optional
         Number of samples to come, for `progress`.
     progress : callable, optional
@@ -139,10 +94,13 @@ def analyze_recordings(
     UserWarning
         If the network never spikes.
     """
+    options = options or AnalysisOptions()
+    observer: Observer | None = None
     state: Nodes | None = None
     n_done = 0
     for recording in recordings:
-        observed = observe(recording)
+        observer = observer or Observer(recording, options)
+        observed = observer.observe(recording)
         state = observed if state is None else merge_states(state, observed)
         n_done += recording[schema.ROOT].sizes[schema.SAMPLE]
         del recording, observed  # before the next one is made
@@ -150,16 +108,12 @@ def analyze_recordings(
             progress(n_done, total or n_done)
     if state is None:
         raise UsageError("there is no sample to analyse")
-    statistics = {
-        type(statistic).__name__: dataclasses.asdict(statistic)  # type: ignore[call-overload]
-        for statistic in (_ROOT_STATISTIC, _INPUT_STATISTIC, *_LAYER_STATISTICS)
-    }
     attributes = {
         **provenance,
         schema.KIND: "results",
         schema.VERSION: schema.SCHEMA_VERSION,
         schema.N_SAMPLES: n_done,
-        schema.STATISTICS: statistics,
+        schema.STATISTICS: dataclasses.asdict(options),
         schema.VERSIONS: versions(),
     }
     tree = xr.DataTree.from_dict(dict(state))
@@ -182,6 +136,7 @@ def analyze(
     checkpoint: Checkpoint | None = None,
     batch_size: int = DEFAULT_BATCH_SIZE,
     n_samples: int | None = None,
+    options: AnalysisOptions | None = None,
     forward: Forward | None = None,
     progress: Progress | None = None,
 ) -> Results:
@@ -197,6 +152,8 @@ def analyze(
     batch_size : int
     n_samples : int, optional
         Only the first so many samples of the dataset.
+    options : AnalysisOptions, optional
+        Parameters of the statistics.
     forward : callable, optional
         How to run the network on one batch; see :class:`redundancy.recording.Recorder`.
     progress : callable, optional
@@ -213,12 +170,20 @@ def analyze(
     """
     total = len(dataset) if n_samples is None else min(n_samples, len(dataset))
     provenance = describe(network, dataset, checkpoint, batch_size=batch_size)
+    options = options or AnalysisOptions()
     recordings = network_recordings(
-        network, dataset, batch_size=batch_size, n_samples=n_samples, forward=forward
+        network,
+        dataset,
+        quantities=options.recorded,
+        batch_size=batch_size,
+        n_samples=n_samples,
+        forward=forward,
     )
     # Closed at once, the network is as it was even while an error is being handled.
     with contextlib.closing(recordings):
-        return analyze_recordings(recordings, provenance, total=total, progress=progress)
+        return analyze_recordings(
+            recordings, provenance, options=options, total=total, progress=progress
+        )
 
 
 def describe(

@@ -18,7 +18,12 @@ from redundancy.neurons import NeuronAdapter, NeuronDescription
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-QUANTITIES = (schema.SPIKE, schema.MEMBRANE_POTENTIAL, schema.INPUT_CURRENT)
+QUANTITIES = (
+    schema.SPIKE,
+    schema.MEMBRANE_POTENTIAL,
+    schema.INPUT_CURRENT,
+    schema.RESET_POTENTIAL,
+)
 
 LAYER_DIMENSIONS = {
     3: (schema.SAMPLE, schema.TIME, schema.CHANNEL),
@@ -28,6 +33,7 @@ _LONG_NAMES = {
     schema.SPIKE: ("spikes", "spikes"),
     schema.MEMBRANE_POTENTIAL: ("membrane potential before firing", "same as V_th"),
     schema.INPUT_CURRENT: ("input current", "same as V_th"),
+    schema.RESET_POTENTIAL: ("membrane potential after reset", "same as V_th"),
 }
 
 
@@ -87,6 +93,7 @@ class Probe:
             values = {
                 schema.MEMBRANE_POTENTIAL: potential,
                 schema.INPUT_CURRENT: currents[time],
+                schema.RESET_POTENTIAL: carried_on,
             }
             for name in self.quantities:
                 value = fired.to(torch.uint8) if name == schema.SPIKE else values[name]

@@ -12,11 +12,26 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from redundancy import schema
 from redundancy.errors import ResultsError, UsageError
 from redundancy.files import atomic_path
-from redundancy.stats import Accuracy, FiringRate, InputEvents, network_firing_rate
+from redundancy.stats import (
+    Accuracy,
+    FiringRate,
+    InputEvents,
+    MembranePotentialDistribution,
+    Moments,
+    PatternRules,
+    QuantizationError,
+    SpatialRates,
+    network_firing_rate,
+    network_quantization_error,
+)
+from redundancy.stats.bootstrap import headline_replicates, interval
+from redundancy.stats.patterns import layer_patterns
+from redundancy.stats.peak_to_threshold import distance_of
 
 _REQUIRED_ATTRIBUTES = (
     schema.NETWORK,
@@ -58,6 +73,56 @@ class Results:
     def network_firing_rate(self) -> xr.Dataset:
         """T-SFR and NASFR over all neurons (:func:`redundancy.stats.network_firing_rate`)."""
         return network_firing_rate(self.layers)
+
+    @cached_property
+    def potentials(self) -> dict[str, xr.Dataset]:
+        """Membrane potentials of every layer: distribution, PTD and moments.
+
+        ``histogram`` (time, channel, bin) with ``bin_centre`` (bin, minus V_th) and the
+        counters beside it; ``peak_to_threshold_distance``, ``mean``, ``variance``,
+        ``minimum``, ``maximum`` (time, channel).
+        """
+        potentials = {}
+        for name, state in self.layers.items():
+            distribution = MembranePotentialDistribution.of(state).compute(state)
+            distribution[schema.PTD] = distance_of(distribution)
+            moments = Moments(state.attrs[schema.QUANTITY]).compute(state)
+            potentials[name] = distribution.assign(moments.data_vars).assign_attrs(name=name)
+        return potentials
+
+    @cached_property
+    def quantization_errors(self) -> dict[str, xr.Dataset]:
+        """Quantization errors (:meth:`redundancy.stats.QuantizationError.compute`)."""
+        return {
+            name: QuantizationError().compute(state).assign_attrs(name=name)
+            for name, state in self.layers.items()
+        }
+
+    @cached_property
+    def network_quantization_error(self) -> xr.Dataset:
+        """Over all neurons (:func:`redundancy.stats.network_quantization_error`)."""
+        return network_quantization_error(self.layers)
+
+    def patterns(self, rules: PatternRules | None = None) -> dict[str, xr.Dataset]:
+        """Null, noise and normal features (:func:`redundancy.stats.patterns.layer_patterns`)."""
+        return {
+            name: layer_patterns(
+                state,
+                self.potentials[name][schema.PTD],
+                SpatialRates().compute(state),
+                rules or PatternRules(),
+            ).assign_attrs(name=name)
+            for name, state in self.layers.items()
+        }
+
+    @cached_property
+    def replicates(self) -> dict[str, NDArray[np.float64]]:
+        """Accuracy, NASFR and QE of every bootstrap replicate."""
+        return headline_replicates(self.tree.to_dataset(), self.layers)
+
+    def confidence(self, name: str, level: float = 0.95) -> tuple[float, float]:
+        """Return the bootstrap interval of ``accuracy``, ``nasfr`` or ``quantization_error``."""
+        return interval(self.replicates[name], level)
 
     @cached_property
     def input_events(self) -> xr.Dataset:
@@ -132,7 +197,7 @@ class Results:
 def spiking_layers(nodes: Mapping[str, xr.Dataset]) -> dict[str, xr.Dataset]:
     """Return the spiking layers of a recording, state or result, in network order."""
     layers = {
-        name: node for name, node in nodes.items() if name not in (schema.ROOT, schema.INPUT_NODE)
+        name: node for name, node in nodes.items() if name not in schema.OTHER_NODES
     }
     return dict(sorted(layers.items(), key=lambda item: int(item[1].attrs[schema.POSITION])))
 

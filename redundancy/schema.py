@@ -8,7 +8,7 @@ another.
 
 from __future__ import annotations
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 # Dimensions. Feature maps are (sample, time, channel, y, x), vectors
 # (sample, time, channel).
@@ -17,6 +17,11 @@ TIME = "time"
 CHANNEL = "channel"
 Y = "y"
 X = "x"
+OTHER_CHANNEL = "other_channel"
+OTHER_TIME = "other_time"
+BIN = "bin"
+REPLICATE = "replicate"
+SYNAPSE = "synapse"
 
 # The node that holds what belongs to the whole batch or the whole result.
 ROOT = "/"
@@ -25,6 +30,17 @@ ROOT = "/"
 SPIKE = "spike"
 MEMBRANE_POTENTIAL = "membrane_potential"
 INPUT_CURRENT = "input_current"
+RESET_POTENTIAL = "post_reset_potential"
+# Where the sample's input has events, pooled to the size of the layer's maps.
+FOREGROUND = "foreground"
+
+# What of a neuron is binned, and the recorded variable that holds it.
+QUANTITY = "quantity"
+QUANTITY_VARIABLES = {
+    "pre-fire": MEMBRANE_POTENTIAL,
+    "input": INPUT_CURRENT,
+    "post-reset": RESET_POTENTIAL,
+}
 
 # State and result variables of the firing rate.
 SPIKE_COUNT = "spike_count"
@@ -34,6 +50,103 @@ C_SFR = "c_sfr"
 T_SFR = "t_sfr"
 NASFR = "nasfr"
 
+# Membrane potentials: states and results. "Deviation" is from the threshold.
+HISTOGRAM = "histogram"
+UNDERFLOW = "underflow"
+OVERFLOW = "overflow"
+NAN_COUNT = "nan_count"
+BIN_CENTRE = "bin_centre"
+BIN_WIDTH = "bin_width"
+BINS_BELOW = "n_bins_below"
+BINS_ABOVE = "n_bins_above"
+N_VALUES = "n_values"
+DEVIATION_SUM = "deviation_sum"
+DEVIATION_SQUARE_SUM = "deviation_square_sum"
+MINIMUM = "minimum"
+MAXIMUM = "maximum"
+MEAN = "mean"
+VARIANCE = "variance"
+PTD = "peak_to_threshold_distance"
+
+# Quantization error: states and results.
+SPIKE_SUM = "spike_sum"
+SPIKE_DEVIATION_SUM = "spike_deviation_sum"
+QE = "quantization_error"
+QE_SCALED = "quantization_error_scaled"
+QE_NORMALIZED = "quantization_error_normalized"
+
+# Spike patterns.
+FOREGROUND_SPIKES = "foreground_spikes"
+BACKGROUND_SPIKES = "background_spikes"
+FOREGROUND_CELLS = "foreground_cells"
+BACKGROUND_CELLS = "background_cells"
+FOREGROUND_RATE = "foreground_rate"
+BACKGROUND_RATE = "background_rate"
+PATTERN_POTENTIAL = "pattern_potential"
+PATTERN_SPATIAL = "pattern_spatial"
+
+# Similarity of features, ghosts and dimensionality: states and results.
+SPIKE_GRAM = "spike_gram"
+N_POSITIONS = "n_positions"
+JACCARD = "jaccard"
+SIMILARITY = "similarity"
+TEMPORAL_SIMILARITY = "temporal_similarity"
+THRESHOLD = "threshold"
+GROUP = "group"
+GHOST_RATIO = "ghost_ratio"
+N_GROUPS = "n_groups"
+N_ACTIVE = "n_active"
+N_NULL = "n_null"
+TEMPORAL_GHOST_RATIO = "temporal_ghost_ratio"
+EFFECTIVE_RANK = "effective_rank"
+PARTICIPATION_RATIO = "participation_ratio"
+HSIC_SUM = "hsic_sum"
+N_HSIC_SAMPLES = "n_hsic_samples"
+CKA = "cka"
+
+# One neuron of every channel over time.
+EXAMPLE_POTENTIAL = "example_potential"
+EXAMPLE_SPIKE = "example_spike"
+EXAMPLE_POSITION = "example_position"
+
+# The node that holds the synaptic layers (convolutions, fully connected layers).
+SYNAPSE_NODE = "synaptic_layers"
+# Recorded per sample and synaptic layer, and summed over samples.
+INPUT_ELEMENTS = "input_elements"
+INPUT_SUM = "input_sum"
+INPUT_NONZERO = "input_nonzero"
+INPUT_NONBINARY = "input_nonbinary"
+EFFECTIVE_OPERATIONS = "effective_operations"
+DENSE_OPERATIONS = "dense_operations"
+APPLICATIONS = "applications"
+# Coordinates of synaptic layers: what a layer is, and what stands before and after it.
+SYNAPSE_KIND = "kind"
+ROLE = "role"
+FED_BY = "fed_by"
+FED_BY_RULE = "fed_by_rule"
+SOURCE = "source"
+CALL_POSITION = "call_position"
+BATCH_NORM_ELEMENTS = "batch_norm_elements"
+NEURON_UPDATES = "neuron_updates"
+RESCALE_ELEMENTS = "rescale_elements"
+# Results of the energy estimate.
+CONVENTION = "convention"
+E_MAC = "e_mac"
+E_AC = "e_ac"
+FLOPS = "flops"
+INPUT_RATE = "input_rate"
+NONZERO_FRACTION = "nonzero_fraction"
+IS_BINARY = "is_binary"
+MACS = "macs"
+ACS = "acs"
+ENERGY = "energy"
+BATCH_NORM_OPERATIONS = "batch_norm_operations"
+NEURON_OPERATIONS = "neuron_operations"
+RESCALE_OPERATIONS = "rescale_operations"
+TOTAL_MACS = "total_macs"
+TOTAL_ACS = "total_acs"
+TOTAL_ENERGY = "total_energy"
+
 # The node that holds the network's input, beside the spiking layers.
 INPUT_NODE = "input_frames"
 FRAMES = "frames"
@@ -42,6 +155,9 @@ NONZERO_COUNT = "nonzero_count"
 EXAMPLE_FRAMES = "example_frames"
 MEAN_FRAMES = "mean_frames"
 INPUT_DENSITY = "input_density"
+
+# The nodes that are not spiking layers.
+OTHER_NODES = (ROOT, INPUT_NODE, SYNAPSE_NODE)
 
 # Root variables of a recording and of its state.
 LABEL = "label"

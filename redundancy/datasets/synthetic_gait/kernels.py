@@ -7,28 +7,10 @@ only where it is used: it brings numba.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
-
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def compiled(signature: str) -> Callable[[F], F]:
-    """Compile a function for one signature, cached on disk where that is possible."""
-
-    def compile_now(function: F) -> F:
-        try:
-            return numba.njit(signature, cache=True, nogil=True)(function)  # type: ignore[no-any-return]
-        except Exception:
-            # The cache folder may be read-only, full or damaged, in as many ways as
-            # errors; an error of the function itself is raised again by this line.
-            return numba.njit(signature, nogil=True)(function)  # type: ignore[no-any-return]
-
-    return compile_now
+from redundancy.compiling import compiled
 
 
 @compiled("void(float64[:,::1], float64[:,::1], float64[::1], float64[::1], int64[::1])")

@@ -1,0 +1,181 @@
+"""Which statistics an analysis takes, and one batch seen by all of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import xarray as xr
+
+from redundancy import schema
+from redundancy.errors import RecordingError, UsageError
+from redundancy.recording import Nodes
+from redundancy.results import spiking_layers
+from redundancy.stats import (
+    Accuracy,
+    ExampleNeuron,
+    FiringRate,
+    InputEvents,
+    MembranePotentialDistribution,
+    Moments,
+    PoissonBootstrap,
+    QuantizationError,
+    SpatialRates,
+    Statistic,
+    merge,
+)
+from redundancy.stats.layer_values import with_sums
+from redundancy.stats.membrane_potential import check_quantity, check_spikes_above_threshold
+from redundancy.stats.spatial_rates import with_foreground
+
+
+@dataclasses.dataclass(frozen=True)
+class AnalysisOptions:
+    """Parameters of the statistics of an analysis.
+
+    Parameters
+    ----------
+    quantity : {"pre-fire", "input", "post-reset"}
+        What membrane potential distributions and moments are of: the potential before
+        firing, the input current, or the potential after the reset.
+    bin_width : float, optional
+        Of the distributions; default from the threshold, see
+        :meth:`redundancy.stats.MembranePotentialDistribution.from_pilot`.
+    bounds : tuple of float, optional
+        Least and greatest potential to bin; default from the first batch, per layer.
+    n_replicates, seed : int
+        Of the bootstrap over samples.
+    """
+
+    quantity: str = "pre-fire"
+    bin_width: float | None = None
+    bounds: tuple[float, float] | None = None
+    n_replicates: int = 1000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_quantity(self.quantity)
+        if self.bin_width is not None and not 0 < self.bin_width < float("inf"):
+            raise UsageError(f"the bin width must be positive and finite, got {self.bin_width}")
+        if self.bounds is not None and not self.bounds[0] < self.bounds[1]:
+            raise UsageError(
+                f"the bins' range must run from low to high, got {self.bounds[0]:g} to "
+                f"{self.bounds[1]:g}"
+            )
+
+    @property
+    def recorded(self) -> tuple[str, ...]:
+        """The variables that the statistics need of a recording."""
+        wanted = (schema.SPIKE, schema.MEMBRANE_POTENTIAL)
+        other = schema.QUANTITY_VARIABLES[self.quantity]
+        return wanted if other in wanted else (*wanted, other)
+
+
+class Observer:
+    """The statistics of one analysis, with the bins chosen from the first batch.
+
+    Parameters
+    ----------
+    pilot : mapping of str to Dataset
+        The recording of the dataset's first batch. Every shard of a dataset must be
+        observed with the same pilot, or the bins differ.
+    options : AnalysisOptions
+    """
+
+    def __init__(self, pilot: Mapping[str, xr.Dataset], options: AnalysisOptions) -> None:
+        self._options = options
+        self._bootstrap = PoissonBootstrap(options.n_replicates, options.seed)
+        self._layers: dict[str, tuple[Statistic, ...]] = {}
+        for name, layer in spiking_layers(pilot).items():
+            _check_recorded(name, layer, options.recorded)
+            distribution = MembranePotentialDistribution.from_pilot(
+                layer,
+                quantity=options.quantity,
+                bin_width=options.bin_width,
+                bounds=options.bounds,
+            )
+            self._layers[name] = (
+                FiringRate(),
+                distribution,
+                Moments(options.quantity),
+                QuantizationError(),
+                SpatialRates(),
+                ExampleNeuron(),
+                self._bootstrap,
+            )
+
+    def observe(self, recording: Mapping[str, xr.Dataset]) -> Nodes:
+        """Return the states of all statistics for one recording, node by node.
+
+        Raises
+        ------
+        UsageError
+            If what the statistics need was not recorded.
+        RecordingError
+            If the batch ran through other layers than the first one, or potentials
+            at or above the threshold are not as many as the spikes.
+        """
+        frames = recording[schema.INPUT_NODE][schema.FRAMES].values
+        states: Nodes = {}
+        for name, node in self._bootstrap.with_weights(recording).items():
+            if name == schema.ROOT:
+                states[name] = _joined([Accuracy().observe(node), self._bootstrap.observe(node)])
+            elif name == schema.INPUT_NODE:
+                states[name] = InputEvents().observe(node)
+            elif name == schema.SYNAPSE_NODE:
+                continue
+            else:
+                states[name] = self._observe_layer(name, node, frames)
+        return states
+
+    def _observe_layer(self, name: str, layer: xr.Dataset, frames: Any) -> xr.Dataset:
+        if name not in self._layers:
+            raise _other_layers([name])
+        _check_recorded(name, layer, self._options.recorded)
+        seen = with_foreground(with_sums(layer), frames)
+        state = _joined([statistic.observe(seen) for statistic in self._layers[name]])
+        check_spikes_above_threshold(name, state)
+        return state
+
+
+def merge_states(first: Mapping[str, xr.Dataset], second: Mapping[str, xr.Dataset]) -> Nodes:
+    """Return the states of the samples of both; `first` holds the earlier ones.
+
+    Raises
+    ------
+    RecordingError
+        If the two do not hold the same layers.
+    """
+    if set(first) != set(second):
+        raise _other_layers(sorted(set(first) ^ set(second)))
+    return {name: merge(node, second[name]) for name, node in first.items()}
+
+
+def _other_layers(names: Iterable[str]) -> RecordingError:
+    return RecordingError(
+        f"not every batch ran through the same layers: {', '.join(names)} took part in some of "
+        "them only"
+    )
+
+
+def _check_recorded(name: str, layer: xr.Dataset, wanted: Iterable[str]) -> None:
+    missing = [quantity for quantity in wanted if quantity not in layer]
+    if missing:
+        raise UsageError(
+            f"the recording holds no {' and no '.join(missing)} of layer {name!r}, only "
+            f"{', '.join(map(str, layer.data_vars))}; record it again with --quantities "
+            f"{','.join(wanted)}"
+        )
+
+
+def _joined(parts: Iterable[xr.Dataset]) -> xr.Dataset:
+    """Return the variables and attributes of states of the same samples together."""
+    variables: dict[Any, Any] = {}
+    coordinates: dict[Any, Any] = {}
+    attributes: dict[Any, Any] = {}
+    for part in parts:
+        variables.update(part.data_vars)
+        coordinates.update(part.coords)
+        attributes.update(part.attrs)
+    return xr.Dataset(variables, coordinates, attributes)

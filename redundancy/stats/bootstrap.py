@@ -1,0 +1,153 @@
+"""Bootstrap over samples in a single pass: every sample drawn a Poisson number of times."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from redundancy import schema
+from redundancy.stats.base import state_variable
+from redundancy.stats.layer_values import per_position, potential_sums
+
+WEIGHT = "bootstrap_weight"
+_PREFIX = "bootstrap_"
+# What the replicates of each node add up.
+DRAWN = _PREFIX + "drawn"
+CORRECT = _PREFIX + "correct"
+LABELLED = _PREFIX + "labelled"
+SPIKES = _PREFIX + "spikes"
+SQUARED_ERROR = _PREFIX + "squared_error"
+
+
+@dataclass(frozen=True)
+class PoissonBootstrap:
+    """Sums over resampled samples, for confidence intervals of whatever they make up.
+
+    In each replicate a sample counts Poisson(1) times, which in the limit of many
+    samples is drawing with replacement, but can be done sample by sample in one pass
+    and merged (Chamandy et al., "Estimating uncertainty for massive data streams",
+    2012). The weights follow from the seed and the sample's index alone, so that two
+    networks analysed on the same data are resampled alike and can be compared in pairs.
+
+    Parameters
+    ----------
+    n_replicates : int
+    seed : int
+    """
+
+    n_replicates: int = 1000
+    seed: int = 0
+
+    def weights(self, samples: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Return how often each sample counts, shape (sample, replicate)."""
+        return np.stack(
+            [
+                np.random.Generator(np.random.Philox(key=[self.seed, int(sample)]))
+                .poisson(1.0, self.n_replicates)
+                .astype(np.uint8)
+                for sample in samples
+            ]
+        )
+
+    def with_weights(self, recording: Mapping[str, xr.Dataset]) -> dict[str, xr.Dataset]:
+        """Return the nodes of a recording with the weights of their samples."""
+        weights = self.weights(recording[schema.ROOT][schema.SAMPLE].values)
+        dims = (schema.SAMPLE, schema.REPLICATE)
+        return {name: node.assign({WEIGHT: (dims, weights)}) for name, node in recording.items()}
+
+    def observe(self, recording: xr.Dataset) -> xr.Dataset:
+        """Add up what every replicate draws of one node.
+
+        Parameters
+        ----------
+        recording : Dataset
+            Of the root or of a spiking layer, with weights.
+        """
+        weights = recording[WEIGHT].values.astype(np.float64)
+        return xr.Dataset(
+            {
+                name: state_variable(
+                    (schema.REPLICATE,), weights.T @ values, "sum", f"resampled {name}", "1"
+                )
+                for name, values in _totals(recording).items()
+            },
+            attrs=recording.attrs,
+        )
+
+    def compute(self, state: xr.Dataset) -> xr.Dataset:
+        """Return the resampled sums as they are; see :func:`headline_replicates`."""
+        names = [str(name) for name in state.data_vars if str(name).startswith(_PREFIX)]
+        return state[names]
+
+
+def _totals(recording: xr.Dataset) -> dict[str, NDArray[np.float64]]:
+    """Return what each sample adds, shape (sample,)."""
+    from redundancy.stats.kernels import SQUARED_ERROR as ERROR
+
+    if schema.SPIKE in recording:
+        spikes = per_position(recording[schema.SPIKE])
+        return {
+            SPIKES: spikes.reshape(len(spikes), -1).sum(1, dtype=np.float64),
+            SQUARED_ERROR: potential_sums(recording)[..., ERROR].sum((1, 2)),
+        }
+    n_samples = recording.sizes[schema.SAMPLE]
+    labelled = schema.LABEL in recording and schema.PREDICTION in recording
+    right = (
+        recording[schema.LABEL].values == recording[schema.PREDICTION].values
+        if labelled
+        else np.zeros(n_samples, bool)
+    )
+    return {
+        DRAWN: np.ones(n_samples),
+        CORRECT: right.astype(np.float64),
+        LABELLED: np.full(n_samples, float(labelled)),
+    }
+
+
+def headline_replicates(
+    root: xr.Dataset, layers: Mapping[str, xr.Dataset]
+) -> dict[str, NDArray[np.float64]]:
+    """Return accuracy, NASFR and quantization error of every replicate.
+
+    Parameters
+    ----------
+    root, layers : Dataset, mapping of str to Dataset
+        States of :class:`PoissonBootstrap`.
+
+    Returns
+    -------
+    dict of str to ndarray, shape (replicate,)
+        Keys ``accuracy``, ``nasfr``, ``quantization_error``; NaN where a replicate
+        draws nothing.
+    """
+    drawn = root[DRAWN].values
+    n_values = sum(_neurons_and_times(state) for state in layers.values())
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return {
+            schema.ACCURACY: root[CORRECT].values / root[LABELLED].values,
+            schema.NASFR: _sum(layers, SPIKES) / (drawn * n_values),
+            schema.QE: _sum(layers, SQUARED_ERROR) / (drawn * n_values),
+        }
+
+
+def interval(replicates: NDArray[np.float64], confidence: float = 0.95) -> tuple[float, float]:
+    """Return the percentile interval of replicates, ignoring those that drew nothing."""
+    known = replicates[np.isfinite(replicates)]
+    if not known.size:
+        return float("nan"), float("nan")
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(known, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def _neurons_and_times(state: xr.Dataset) -> int:
+    return int(np.prod(state[schema.SPIKE_COUNT].shape))
+
+
+def _sum(layers: Mapping[str, xr.Dataset], name: str) -> Any:
+    return sum(state[name].values for state in layers.values())

@@ -1,0 +1,64 @@
+"""Kernels between samples and the unbiased Hilbert-Schmidt independence criterion (HSIC)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from redundancy.stats.spike_gram import EXACT_TERMS
+
+Array = NDArray[np.float64]
+
+# The unbiased estimate of HSIC divides by n - 3.
+MINIMUM_SAMPLES = 4
+
+
+def sample_kernels(spikes: NDArray[np.uint8]) -> Array:
+    """Count, per timestep, the neurons that spike in both of two samples.
+
+    Parameters
+    ----------
+    spikes : ndarray of uint8, shape (sample, time, channel, position)
+
+    Returns
+    -------
+    ndarray of float64, shape (time, sample, sample)
+        Whole numbers.
+    """
+    n_samples, n_timesteps = spikes.shape[:2]
+    flat = spikes.reshape(n_samples, n_timesteps, -1)
+    kernels = np.zeros((n_timesteps, n_samples, n_samples))
+    for time in range(n_timesteps):
+        for start in range(0, flat.shape[2], EXACT_TERMS):
+            features = flat[:, time, start : start + EXACT_TERMS].astype(np.float32)
+            kernels[time] += features @ features.T
+    return kernels
+
+
+def unbiased_hsic(kernels: Array) -> Array:
+    """Return the unbiased HSIC_1 of every pair of kernels over the same samples.
+
+    It is an inner product of U-centred kernels (Székely and Rizzo, Ann. Statist. 2014),
+    so that no alignment made of it leaves [-1, 1].
+
+    Parameters
+    ----------
+    kernels : ndarray of float64, shape (kernel, sample, sample)
+        Symmetric; at least 4 samples.
+
+    Returns
+    -------
+    ndarray of float64, shape (kernel, kernel)
+    """
+    n = kernels.shape[1]
+    off = kernels * (1.0 - np.eye(n))
+    row = off.sum(axis=2)
+    total = row.sum(axis=1)
+    # Times (n - 1)(n - 2): sums of whole numbers, so that what is zero is exactly zero.
+    centred = (n - 1) * (n - 2) * off
+    centred -= (n - 1) * (row[:, :, None] + row[:, None, :])
+    centred += total[:, None, None]
+    centred *= 1.0 - np.eye(n)
+    flat = centred.reshape(len(kernels), -1) / ((n - 1) * (n - 2))
+    hsic: Array = flat @ flat.T / (n * (n - 3))
+    return hsic

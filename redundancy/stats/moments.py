@@ -1,0 +1,106 @@
+"""Mean, variance, least and greatest value of the membrane potential."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from redundancy import schema
+from redundancy.stats.base import state_variable
+from redundancy.stats.layer_values import per_position, potential_sums, thresholds
+
+_DIMS = (schema.TIME, schema.CHANNEL)
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Moments of U per timestep and channel, over all samples and neurons.
+
+    Sums are float64 and taken about the threshold, where potentials are small.
+
+    Parameters
+    ----------
+    quantity : {"pre-fire", "input", "post-reset"}
+        See :class:`redundancy.stats.MembranePotentialDistribution`.
+    """
+
+    quantity: str = "pre-fire"
+
+    def observe(self, recording: xr.Dataset) -> xr.Dataset:
+        """Add up deviations from the threshold.
+
+        Parameters
+        ----------
+        recording : Dataset
+            With ``spike`` and the quantity's variable, (sample, time, channel[, y, x]).
+
+        Returns
+        -------
+        Dataset
+            ``n_values`` int64, ``deviation_sum``, ``deviation_square_sum``, ``minimum``
+            and ``maximum`` (of the deviation) float64, all (time, channel).
+        """
+        from redundancy.stats.kernels import DEVIATION, DEVIATION_SQUARE, LEAST, MOST
+
+        sums = potential_sums(recording, self.quantity)
+        spikes = per_position(recording[schema.SPIKE])
+        n_values = np.full(sums.shape[1:3], spikes.shape[0] * spikes.shape[3], np.int64)
+        units = "same as V_th"
+        return xr.Dataset(
+            {
+                schema.N_VALUES: state_variable(_DIMS, n_values, "sum", "values", "1"),
+                schema.DEVIATION_SUM: state_variable(
+                    _DIMS, sums[..., DEVIATION].sum(0), "sum", "sum of U - V_th", units
+                ),
+                schema.DEVIATION_SQUARE_SUM: state_variable(
+                    _DIMS,
+                    sums[..., DEVIATION_SQUARE].sum(0),
+                    "sum",
+                    "sum of (U - V_th)^2",
+                    "square of V_th's",
+                ),
+                schema.MINIMUM: state_variable(
+                    _DIMS, sums[..., LEAST].min(0), "min", "least U - V_th", units
+                ),
+                schema.MAXIMUM: state_variable(
+                    _DIMS, sums[..., MOST].max(0), "max", "greatest U - V_th", units
+                ),
+            },
+            attrs=recording.attrs,
+        )
+
+    def compute(self, state: xr.Dataset) -> xr.Dataset:
+        """Return ``mean``, ``variance`` (of the population), ``minimum``, ``maximum``.
+
+        All are (time, channel), float64, and absolute, no longer about the threshold.
+        """
+        n_values = state[schema.N_VALUES]
+        threshold = xr.DataArray(
+            thresholds(state.attrs, state.sizes[schema.CHANNEL]), dims=schema.CHANNEL
+        )
+        deviation = state[schema.DEVIATION_SUM] / n_values
+        variance = (state[schema.DEVIATION_SQUARE_SUM] / n_values - deviation**2).clip(min=0)
+        # What never varies has no variance, whatever the sums were rounded to.
+        variance = variance.where(state[schema.MINIMUM] != state[schema.MAXIMUM], 0.0)
+        result = xr.Dataset(
+            {
+                schema.MEAN: deviation + threshold,
+                schema.VARIANCE: variance,
+                schema.MINIMUM: state[schema.MINIMUM] + threshold,
+                schema.MAXIMUM: state[schema.MAXIMUM] + threshold,
+            }
+        )
+        for name, long_name in _LONG_NAMES.items():
+            units = "square of V_th's" if name == schema.VARIANCE else "same as V_th"
+            result[name].attrs = {"long_name": long_name, "units": units}
+        return result
+
+
+_LONG_NAMES = {
+    schema.MEAN: "mean membrane potential",
+    schema.VARIANCE: "variance of the membrane potential",
+    schema.MINIMUM: "least membrane potential",
+    schema.MAXIMUM: "greatest membrane potential",
+}
