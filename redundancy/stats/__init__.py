@@ -5,6 +5,7 @@ from __future__ import annotations
 from redundancy.stats.accuracy import Accuracy
 from redundancy.stats.base import Statistic, merge
 from redundancy.stats.bootstrap import PoissonBootstrap
+from redundancy.stats.energy import SynapticOperations
 from redundancy.stats.example_neuron import ExampleNeuron
 from redundancy.stats.firing_rate import FiringRate, network_firing_rate
 from redundancy.stats.input_events import InputEvents
@@ -13,6 +14,8 @@ from redundancy.stats.moments import Moments
 from redundancy.stats.patterns import PatternRules, pattern_shares
 from redundancy.stats.quantization_error import QuantizationError, network_quantization_error
 from redundancy.stats.spatial_rates import SpatialRates
+from redundancy.stats.spike_gram import SpikeGram
+from redundancy.stats.temporal import TemporalKernel
 
 __all__ = [
     "Accuracy",
@@ -25,7 +28,10 @@ __all__ = [
     "PoissonBootstrap",
     "QuantizationError",
     "SpatialRates",
+    "SpikeGram",
     "Statistic",
+    "SynapticOperations",
+    "TemporalKernel",
     "merge",
     "network_firing_rate",
     "network_quantization_error",

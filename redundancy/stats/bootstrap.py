@@ -22,6 +22,8 @@ CORRECT = _PREFIX + "correct"
 LABELLED = _PREFIX + "labelled"
 SPIKES = _PREFIX + "spikes"
 SQUARED_ERROR = _PREFIX + "squared_error"
+# What of the synaptic layers is resampled; energies follow from these.
+SYNAPTIC = (schema.INPUT_SUM, schema.INPUT_NONZERO, schema.EFFECTIVE_OPERATIONS)
 
 
 @dataclass(frozen=True)
@@ -66,18 +68,21 @@ class PoissonBootstrap:
         Parameters
         ----------
         recording : Dataset
-            Of the root or of a spiking layer, with weights.
+            Of the root, of a spiking layer or of the synaptic layers, with weights.
+
+        Returns
+        -------
+        Dataset
+            Resampled sums, (replicate) or (replicate, synapse).
         """
         weights = recording[WEIGHT].values.astype(np.float64)
-        return xr.Dataset(
-            {
-                name: state_variable(
-                    (schema.REPLICATE,), weights.T @ values, "sum", f"resampled {name}", "1"
-                )
-                for name, values in _totals(recording).items()
-            },
-            attrs=recording.attrs,
-        )
+        variables = {}
+        for name, values in _totals(recording).items():
+            dims = (schema.REPLICATE, schema.SYNAPSE)[: values.ndim]
+            variables[name] = state_variable(
+                dims, weights.T @ values, "sum", f"resampled {name}", "1"
+            )
+        return xr.Dataset(variables, attrs=recording.attrs)
 
     def compute(self, state: xr.Dataset) -> xr.Dataset:
         """Return the resampled sums as they are; see :func:`headline_replicates`."""
@@ -86,9 +91,16 @@ class PoissonBootstrap:
 
 
 def _totals(recording: xr.Dataset) -> dict[str, NDArray[np.float64]]:
-    """Return what each sample adds, shape (sample,)."""
+    """Return what each sample adds, shape (sample,) or (sample, synapse)."""
     from redundancy.stats.kernels import SQUARED_ERROR as ERROR
 
+    if schema.INPUT_NONZERO in recording:
+        return {
+            _PREFIX + name: recording[name]
+            .transpose(schema.SAMPLE, schema.SYNAPSE)
+            .values.astype(np.float64)
+            for name in SYNAPTIC
+        }
     if schema.SPIKE in recording:
         spikes = per_position(recording[schema.SPIKE])
         return {
@@ -133,6 +145,24 @@ def headline_replicates(
             schema.NASFR: _sum(layers, SPIKES) / (drawn * n_values),
             schema.QE: _sum(layers, SQUARED_ERROR) / (drawn * n_values),
         }
+
+
+def synaptic_replicates(root: xr.Dataset, synapses: xr.Dataset) -> xr.Dataset:
+    """Return the state of the synaptic layers as each replicate draws it, per sample drawn.
+
+    Parameters
+    ----------
+    root, synapses : Dataset
+        States of :class:`PoissonBootstrap`.
+
+    Returns
+    -------
+    Dataset
+        ``input_sum``, ``input_nonzero``, ``effective_operations`` (replicate, synapse)
+        per sample; NaN where a replicate draws nothing.
+    """
+    drawn = root[DRAWN].where(root[DRAWN] > 0)
+    return xr.Dataset({name: synapses[_PREFIX + name] / drawn for name in SYNAPTIC})
 
 
 def interval(replicates: NDArray[np.float64], confidence: float = 0.95) -> tuple[float, float]:

@@ -33,9 +33,9 @@ def feature_similarity(source: xr.Dataset, time: int, measure: str) -> xr.DataAr
         - "ssim": mean structural similarity (Wang et al., IEEE TIP 2004) over windows
           wholly inside the map, uniform, of side 7 or the largest odd number that fits,
           sample covariance, range of values 1: what scikit-image's
-          ``structural_similarity(a, b, data_range=1)`` gives. Its constants stand for
-          values that fill the range: where firing rates stay below about 0.03, all maps
-          look alike to it;
+          ``structural_similarity(a, b, data_range=1)`` gives. Its constants are
+          made for values that fill the range: maps whose rates stay at 0.01 or below score
+          above 0.85 wherever they fire;
         - "jaccard": where both channels spike as a share of where one does, spikes pooled
           over samples and positions, in [0, 1]; works without feature maps too.
 

@@ -94,8 +94,9 @@ class TemporalKernel:
         (all silent, all alike) and where no minibatch had 4 samples.
         """
         hsic = state[schema.HSIC_SUM].values
-        norm = np.sqrt(np.maximum(np.diagonal(hsic), 0.0))
-        scale = norm[:, None] * norm[None, :]
+        own = np.maximum(np.diagonal(hsic), 0.0)
+        # The root of a square is exact, so that the diagonal is exactly 1.
+        scale = np.sqrt(own[:, None] * own[None, :])
         cka = np.full(hsic.shape, np.nan)
         np.divide(hsic, scale, out=cka, where=scale > 0)
         cka = np.clip(cka, -1.0, 1.0)

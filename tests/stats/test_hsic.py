@@ -1,0 +1,56 @@
+"""Kernels between samples and unbiased HSIC: hand-worked and against the definitions."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from redundancy.stats import hsic
+from redundancy.stats.hsic import sample_kernels, unbiased_hsic
+from tests import similarity_reference as reference
+
+
+def test_kernels_count_neurons_that_spike_in_both_samples():
+    spikes = np.array([[[[1], [1]]], [[[0], [1]]]], np.uint8)  # two samples, one timestep
+    assert sample_kernels(spikes).tolist() == [[[2.0, 1.0], [1.0, 1.0]]]
+
+
+def test_blocks_do_not_change_the_kernels(monkeypatch):
+    spikes = (np.random.default_rng(0).random((5, 3, 4, 6)) < 0.3).astype(np.uint8)
+    whole = sample_kernels(spikes)
+    monkeypatch.setattr(hsic, "EXACT_TERMS", 5)
+    np.testing.assert_array_equal(sample_kernels(spikes), whole)
+
+
+def test_the_references_agree_with_one_another():
+    generator = np.random.default_rng(0)
+    K, L = (f @ f.T for f in generator.integers(0, 3, (2, 6, 4)))
+    assert reference.unbiased_hsic(K, L) == pytest.approx(reference.hsic_by_quadruples(K, L))
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    hnp.arrays(
+        np.int64,
+        st.tuples(st.integers(1, 3), st.integers(4, 8), st.integers(1, 4)),
+        elements=st.integers(0, 5),
+    )
+)
+def test_hsic_equals_its_definition(features):
+    kernels = (features @ features.transpose(0, 2, 1)).astype(float)
+    found = unbiased_hsic(kernels)
+    expected = [[reference.unbiased_hsic(K, L) for L in kernels] for K in kernels]
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+    assert (np.diagonal(found) >= 0).all()
+
+
+def test_hsic_is_unbiased():
+    # Over all pairs of four draws of two independent fair coins, its mean is HSIC = 0; the
+    # biased estimate's is not.
+    values = [np.array([i >> k & 1 for k in range(4)], float) for i in range(16)]
+    kernels = np.stack([np.outer(v, v) for v in values])
+    assert unbiased_hsic(kernels).mean() == pytest.approx(0, abs=1e-15)
+    centre = np.eye(4) - 0.25
+    biased = [np.trace(K @ centre @ L @ centre) / 9 for K in kernels for L in kernels]
+    assert np.mean(biased) > 0.01
