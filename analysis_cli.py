@@ -7,7 +7,12 @@ import logging
 
 import click
 
+from redundancy.commands.energy import energy
+from redundancy.commands.figure import figure
+from redundancy.commands.ghost_features import ghost_features
 from redundancy.commands.info import info, list_names
+from redundancy.commands.membrane_potential import membrane_potential
+from redundancy.commands.quantization_error import quantization_error
 from redundancy.commands.record import record
 from redundancy.commands.spike_features import spike_features
 from redundancy.commands.train import train
@@ -37,7 +42,18 @@ def cli() -> None:
     """Where the spikes of a trained spiking neural network go, and which are wasted."""
 
 
-for _command in (spike_features, record, train, info, list_names):
+for _command in (
+    spike_features,
+    membrane_potential,
+    ghost_features,
+    quantization_error,
+    energy,
+    figure,
+    record,
+    train,
+    info,
+    list_names,
+):
     cli.add_command(_command)
 
 

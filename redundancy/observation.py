@@ -22,7 +22,10 @@ from redundancy.stats import (
     PoissonBootstrap,
     QuantizationError,
     SpatialRates,
+    SpikeGram,
     Statistic,
+    SynapticOperations,
+    TemporalKernel,
     merge,
 )
 from redundancy.stats.layer_values import with_sums
@@ -101,6 +104,8 @@ class Observer:
                 Moments(options.quantity),
                 QuantizationError(),
                 SpatialRates(),
+                SpikeGram(),
+                TemporalKernel(),
                 ExampleNeuron(),
                 self._bootstrap,
             )
@@ -124,7 +129,8 @@ class Observer:
             elif name == schema.INPUT_NODE:
                 states[name] = InputEvents().observe(node)
             elif name == schema.SYNAPSE_NODE:
-                continue
+                parts = [SynapticOperations().observe(node), self._bootstrap.observe(node)]
+                states[name] = _joined(parts)
             else:
                 states[name] = self._observe_layer(name, node, frames)
         return states

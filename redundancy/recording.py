@@ -22,6 +22,7 @@ from redundancy.network_checks import (
 )
 from redundancy.neurons import find_spiking_layers
 from redundancy.probe import LAYER_DIMENSIONS, QUANTITIES, Probe, layers_of
+from redundancy.synapses import SynapseProbes
 
 if TYPE_CHECKING:
     import torch
@@ -49,8 +50,8 @@ class Recorder:
     ----------
     network : nn.Module
     quantities : sequence of str, default ("spike",)
-        Which of ``spike``, ``membrane_potential`` (before firing) and
-        ``input_current`` to keep. The potential is computed and checked in any case.
+        Which of ``spike``, ``membrane_potential`` (before firing), ``input_current`` and
+        ``post_reset_potential`` to keep. The potential is computed and checked in any case.
     forward : callable, optional
         ``forward(network, x)`` with x of shape (time, sample, channel, y, x) returns
         the network's output. By default one call for multi-step networks and a loop
@@ -91,6 +92,7 @@ class Recorder:
             for name, adapter in find_spiking_layers(network).items()
             for module in [modules.get(name, network)]
         ]
+        self._synapses = SynapseProbes(network, self._forward)
 
     def __enter__(self) -> Recorder:
         with contextlib.ExitStack() as stack:
@@ -144,8 +146,8 @@ class Recorder:
             One node per spiking layer, in the order they are first called, named by
             the module's qualified name, with ``@k`` for the k-th further call in one
             forward pass; dimensions (sample, time, channel, y, x) or (sample, time,
-            channel). Beside them ``input_frames``; the root, ``"/"``, holds predictions
-            and labels.
+            channel). Beside them ``input_frames``, and ``synaptic_layers`` (sample, synapse)
+            if there are any; the root, ``"/"``, holds predictions and labels.
 
         Raises
         ------
@@ -166,6 +168,7 @@ class Recorder:
                 .to(device_of(self._network))
                 .transpose(0, 1)
             )
+            self._synapses.trace(inputs)
             bare = None if self._verified else self._run_bare(inputs)
             output = self._run_hooked(inputs)
             if bare is not None:
@@ -188,6 +191,8 @@ class Recorder:
             for probe in self._probes:
                 for handle in probe.attach(counter):
                     hooks.callback(handle.remove)
+            for handle in self._synapses.attach(inputs.shape[1]):
+                hooks.callback(handle.remove)
             return self._forward(self._network, inputs)
 
     def _assemble(
@@ -205,23 +210,30 @@ class Recorder:
             root[schema.PREDICTION] = (schema.SAMPLE, scores.argmax(1).cpu().numpy())
         if labels is not None:
             root[schema.LABEL] = (schema.SAMPLE, labels)
-        nodes = {schema.ROOT: root, schema.INPUT_NODE: _input_dataset(frames)}
+        nodes = {schema.ROOT: root, schema.INPUT_NODE: _input_dataset(frames, samples)}
+        if self._synapses:
+            nodes[schema.SYNAPSE_NODE] = self._synapses.dataset(samples, n_timesteps)
         called = [probe for probe in self._probes if probe.calls]
+        position = 0
         for probe in sorted(called, key=lambda probe: probe.first_call):
             for name, dataset in layers_of(probe, n_samples, n_timesteps, self._looped):
                 if name in nodes:
                     raise RecordingError(
                         f"two nodes of the recording would be called {name!r}; rename that module"
                     )
-                dataset.attrs[schema.POSITION] = len(nodes) - 2
-                nodes[name] = dataset
+                dataset.attrs[schema.POSITION] = position
+                nodes[name] = dataset.assign_coords({schema.SAMPLE: samples})
+                position += 1
             probe.calls.clear()
         return nodes
 
 
-def _input_dataset(frames: NDArray[np.float32]) -> xr.Dataset:
+def _input_dataset(frames: NDArray[np.float32], samples: NDArray[np.int64]) -> xr.Dataset:
     attributes = {"long_name": "input event frames", "units": "events"}
-    return xr.Dataset({schema.FRAMES: (LAYER_DIMENSIONS[5], frames, attributes)})
+    return xr.Dataset(
+        {schema.FRAMES: (LAYER_DIMENSIONS[5], frames, attributes)},
+        coords={schema.SAMPLE: samples},
+    )
 
 
 def _devices(tensor: Tensor) -> list[torch.device]:

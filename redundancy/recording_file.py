@@ -88,7 +88,7 @@ def _append(store: Path, name: str, dataset: xr.Dataset, *, first: bool) -> None
         encoding = {
             str(name): {"chunks": _chunks(variable)}
             for name, variable in dataset.variables.items()
-            if variable.ndim
+            if schema.SAMPLE in variable.dims
         }
         dataset.to_zarr(store, mode="a", encoding=encoding, **common)  # type: ignore[call-overload]
     else:
@@ -131,7 +131,12 @@ class RecordingFile:
             raise UsageError(f"there is no recording at {path}")
         try:
             tree = xr.open_datatree(self.path, engine="zarr", chunks=None, consolidated=False)
-            self._nodes = nodes_of(tree)
+            # Nodes on disk inherit the root's samples, in memory each has its own.
+            samples = tree[schema.SAMPLE].values
+            self._nodes = {
+                name: node.assign_coords({schema.SAMPLE: samples})
+                for name, node in nodes_of(tree).items()
+            }
         except Exception as error:
             raise ResultsError(
                 f"{path} cannot be read as a recording ({type(error).__name__}); it is damaged or "

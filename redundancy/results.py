@@ -29,9 +29,11 @@ from redundancy.stats import (
     network_firing_rate,
     network_quantization_error,
 )
-from redundancy.stats.bootstrap import headline_replicates, interval
+from redundancy.stats.bootstrap import headline_replicates, interval, synaptic_replicates
+from redundancy.stats.energy import E_AC, E_MAC, energy_replicates, energy_table
 from redundancy.stats.patterns import layer_patterns
 from redundancy.stats.peak_to_threshold import distance_of
+from redundancy.stats.similarity import feature_similarity
 
 _REQUIRED_ATTRIBUTES = (
     schema.NETWORK,
@@ -114,6 +116,35 @@ class Results:
             ).assign_attrs(name=name)
             for name, state in self.layers.items()
         }
+
+    def similarity(self, layer: str, time: int, measure: str) -> xr.DataArray:
+        """Channel by channel (:func:`redundancy.stats.similarity.feature_similarity`)."""
+        source = self.layers[layer] if measure == "jaccard" else self.firing_rates[layer]
+        return feature_similarity(source.assign_attrs(name=layer), time, measure)
+
+    @cached_property
+    def synapses(self) -> xr.Dataset:
+        """What came into the synaptic layers (:class:`redundancy.stats.SynapticOperations`)."""
+        return self.tree.children[schema.SYNAPSE_NODE].to_dataset(inherit=False)
+
+    def energy(
+        self, convention: str = "asa", e_mac: float = E_MAC, e_ac: float = E_AC
+    ) -> xr.Dataset:
+        """Operations and energy a layer (:func:`redundancy.stats.energy.energy_table`)."""
+        return energy_table(self.synapses, convention=convention, e_mac=e_mac, e_ac=e_ac)
+
+    def energy_replicates(
+        self, convention: str = "asa", e_mac: float = E_MAC, e_ac: float = E_AC
+    ) -> NDArray[np.float64]:
+        """Total energy, pJ a sample, of every bootstrap replicate."""
+        energies: NDArray[np.float64] = energy_replicates(
+            self.synapses,
+            synaptic_replicates(self.tree.to_dataset(), self.synapses),
+            convention=convention,
+            e_mac=e_mac,
+            e_ac=e_ac,
+        ).values
+        return energies
 
     @cached_property
     def replicates(self) -> dict[str, NDArray[np.float64]]:

@@ -146,6 +146,12 @@ RESCALE_OPERATIONS = "rescale_operations"
 TOTAL_MACS = "total_macs"
 TOTAL_ACS = "total_acs"
 TOTAL_ENERGY = "total_energy"
+ATTENTION_MACS = "attention_macs"
+ATTENTION_RESCALES = "attention_rescales"
+ATTENTION_TOTAL = "attention_total"
+DELTA_MACS = "delta_macs"
+DELTA_ACS = "delta_acs"
+DELTA_ENERGY = "delta_energy"
 
 # The node that holds the network's input, beside the spiking layers.
 INPUT_NODE = "input_frames"

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # From the bottom up; what shares a floor may import one another, but never in a circle.
 FLOORS = (
     {"errors", "schema", "version"},
-    {"registry", "arguments", "files", "provenance", "devices", "process"},
+    {"registry", "arguments", "files", "provenance", "devices", "process", "compiling"},
     {"stats", "plots", "neurons"},
     {
         "networks",
@@ -27,11 +27,16 @@ FLOORS = (
         "forward",
         "network_checks",
         "probe",
+        "synapse_geometry",
+        "synapse_graph",
+        "synapse_kernels",
+        "synapse_trace",
+        "synapses",
         "recording",
         "checkpoint",
         "checkpoint_formats",
     },
-    {"results", "analysis", "training", "recording_file", "inspection", "sources"},
+    {"results", "observation", "analysis", "training", "recording_file", "inspection", "sources"},
     {"tables", "report"},
     {"terminal"},
     {"commands"},

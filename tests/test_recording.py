@@ -54,7 +54,8 @@ def test_one_batch_becomes_a_labelled_tree(frames):
     ) as recorder:
         tree = recorder.record(frames, labels=np.array([0, 2, 1]), start=6)
     assert list(tree.children) == [
-        "input_frames", "conv1.neuron", "conv2.neuron", "conv3.neuron", "fc1.neuron", "fc2.neuron",
+        "input_frames", "synaptic_layers",
+        "conv1.neuron", "conv2.neuron", "conv3.neuron", "fc1.neuron", "fc2.neuron",
     ]  # fmt: skip
     maps, vector = tree["conv2.neuron"], tree["fc1.neuron"]
     assert maps[schema.SPIKE].dims == ("sample", "time", "channel", "y", "x")

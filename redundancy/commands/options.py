@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def _together(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+def together(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Return a decorator that adds several options, in their order."""
+
     def decorate(command: Command) -> Command:
         for option in reversed(options):
             command = option(command)
@@ -43,7 +45,7 @@ batch_size_option = click.option(
 device_option = click.option(
     "--device", default="auto", show_default=True, metavar="auto|cpu|cuda", help="Where to run."
 )
-open_options = _together(
+open_options = together(
     click.option(
         "--checkpoint-format",
         default="auto",
@@ -53,7 +55,7 @@ open_options = _together(
     ),
     network_arg_option,
 )
-data_options = _together(
+data_options = together(
     click.option(
         "--data",
         metavar="NAME[:PATH]",

@@ -30,11 +30,22 @@ def shorten(name: str, length: int) -> str:
     return f"{name[: length - 1 - tail].rstrip('.')}…{name[len(name) - tail :].lstrip('.')}"
 
 
+def legend_name(name: str, length: int) -> str:
+    """Return a name that fits a legend, which leaves out what begins with an underscore."""
+    short = shorten(name, length)
+    return f" {short}" if short.startswith("_") else short
+
+
 def wrap_facts(facts: list[str], width: float, size: float) -> str:
     """Join facts with dots and break between them into lines that fit into `width` inches."""
     unbroken = "\u00a0· ".join(fact.replace(" ", "\u00a0") for fact in facts if fact)
     lines = textwrap.wrap(unbroken, characters_in(width, size))
     return "\n".join(line.replace("\u00a0", " ").removesuffix(" ·") for line in lines)
+
+
+def wrap_words(text: str, width: float, size: float) -> list[str]:
+    """Break a sentence into lines of `size` points that fit into `width` inches."""
+    return textwrap.wrap(text, characters_in(width, size))
 
 
 def with_units(label: str, variable: xr.DataArray, *, newline: bool = False) -> str:

@@ -10,6 +10,7 @@ import xarray as xr
 
 from redundancy import schema
 from redundancy.errors import UsageError
+from redundancy.plots.patterns import Rule, pattern_names
 
 
 def has_maps(rates: xr.Dataset) -> bool:
@@ -70,6 +71,59 @@ def default_channels(rates: xr.Dataset, time: int) -> dict[str, int]:
     picks = {"highest": int(order[0])}
     if typical != order[0]:
         picks["typical"] = int(typical)
+    return picks
+
+
+def choose_pattern_channels(
+    patterns: xr.Dataset,
+    rates: xr.Dataset,
+    time: int | None = None,
+    n: int = 4,
+    *,
+    rule: Rule = "potential",
+) -> list[tuple[str, int]]:
+    """Pick noise and normal channels to show, half of `n` of each.
+
+    Of the channels of a pattern, ordered by C-SFR, those from the highest to the median
+    (the lower of two) are taken, evenly spread: the highest and the median for `n` = 4,
+    the highest alone for `n` = 2.
+
+    Parameters
+    ----------
+    patterns : Dataset
+        The layer's patterns (time, channel).
+    rates : Dataset
+        The layer's firing rates.
+    time : int, optional
+        Timestep, counted from 0; default the middle one.
+    n : int
+        At most so many channels, an even number.
+    rule : {"potential", "spatial"}
+        Which of the two patterns.
+
+    Returns
+    -------
+    list of (str, int)
+        Pattern and channel, noise first. Fewer than `n` where the layer has not
+        enough channels of a pattern, none where it has neither noise nor normal ones.
+
+    Raises
+    ------
+    UsageError
+        If there is no such timestep or rule, or `n` is odd or less than 2.
+    """
+    if n < 2 or n % 2:
+        raise UsageError(f"noise and normal channels come in pairs: n is 2, 4, ..., got {n}")
+    time = check_time(rates, time)
+    names = pattern_names(patterns, check_time(patterns, time), rule)
+    rate = rates[schema.C_SFR].isel({schema.TIME: time}).to_numpy()
+    order = channel_order(rate)
+    picks: list[tuple[str, int]] = []
+    for pattern in ("noise", "normal"):
+        of_pattern = order[names[order] == pattern]
+        last = len(of_pattern) // 2
+        places = {round(i * last / max(n // 2 - 1, 1)) for i in range(n // 2)}
+        picks += [(pattern, int(of_pattern[i])) for i in sorted(places) if len(of_pattern)]
     return picks
 
 

@@ -38,6 +38,30 @@ LAYER_COLOUR_MAP = "viridis"
 # One colour for each row of chosen channels, and for its frame in the mosaic.
 PICK_COLOURS = ("#e07b00", "#008a5e", "#8e44ad", "#b5006e", "#5b6f00", "#444444")
 
+# Membrane potential distributions.
+POTENTIAL_COLOUR = "#cdbfeb"
+POTENTIAL_EDGE_COLOUR = "#8a70c4"
+POTENTIAL_COLOUR_MAP = "Purples"
+THRESHOLD_COLOUR = "#d62728"
+RESET_COLOUR = "#6b6b6b"
+
+# Spike patterns, told apart by the colour-blind too; in the order of figures.
+PATTERN_COLOURS = {
+    "noise": "#d55e00",
+    "normal": "#0072b2",
+    "null": "#a3a3a3",
+    "undecided": "#cc79a7",
+}
+PATTERN_MARKERS = {"noise": "^", "normal": "o", "null": "X", "undecided": "s"}
+
+# Networks side by side, groups of ghost features, and features that have no ghost.
+NETWORK_COLOURS = ("#7f8fa9", "#e08e45", "#4f9d69", "#a05fa5", "#c9b458", "#5ab4d6")
+GROUP_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#8c6d1f")
+SINGLE_COLOUR = "#b8b8b8"
+# Accumulations (additions only) and multiply-accumulations.
+AC_COLOUR = "#56b4e9"
+MAC_COLOUR = "#c1440e"
+
 _STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],

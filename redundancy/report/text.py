@@ -38,17 +38,25 @@ def _is_numeric(cells: Sequence[str]) -> bool:
     return all(set(cell) <= set("0123456789.,+-–×% x") for cell in cells) and any(cells)
 
 
+def heading(results: Results) -> str:
+    """Return in a line which network these results are of, and on which data."""
+    attributes = results.attributes
+    name = attributes[schema.NETWORK]
+    attention = attributes.get(schema.NETWORK_ARGUMENTS, {}).get("attention", "none")
+    if attention != "none":
+        name = f"{name} with {attention}"
+    return (
+        f"{name} on {attributes[schema.DATASET]} ({attributes[schema.SPLIT]}, "
+        f"{_samples(int(attributes[schema.N_SAMPLES]))}, T = {attributes[schema.N_TIMESTEPS]})"
+    )
+
+
 def results_text(results: Results) -> str:
     """Return the headline numbers and the rate of every layer."""
     summary = results.summary()
-    name = summary["network"]
-    attention = summary["network_arguments"].get("attention", "none")
-    if attention != "none":
-        name = f"{name} with {attention}"
     accuracy, conv = summary["accuracy"], summary["nasfr_conv"]
     lines = [
-        f"{name} on {summary['dataset']} ({summary['split']}, {_samples(summary['n_samples'])}, "
-        f"T = {summary['n_timesteps']})",
+        heading(results),
         "accuracy  " + ("unknown (no labels)" if accuracy is None else f"{100 * accuracy:.1f} %"),
         f"NASFR     {summary['nasfr']:.4f}"
         + ("" if conv is None else f"   (convolutional layers alone {conv:.4f})"),

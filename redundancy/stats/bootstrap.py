@@ -79,9 +79,9 @@ class PoissonBootstrap:
         variables = {}
         for name, values in _totals(recording).items():
             dims = (schema.REPLICATE, schema.SYNAPSE)[: values.ndim]
-            variables[name] = state_variable(
-                dims, weights.T @ values, "sum", f"resampled {name}", "1"
-            )
+            with np.errstate(invalid="ignore"):  # 0 times infinity
+                drawn = weights.T @ values
+            variables[name] = state_variable(dims, drawn, "sum", f"resampled {name}", "1")
         return xr.Dataset(variables, attrs=recording.attrs)
 
     def compute(self, state: xr.Dataset) -> xr.Dataset:
@@ -104,7 +104,7 @@ def _totals(recording: xr.Dataset) -> dict[str, NDArray[np.float64]]:
     if schema.SPIKE in recording:
         spikes = per_position(recording[schema.SPIKE])
         return {
-            SPIKES: spikes.reshape(len(spikes), -1).sum(1, dtype=np.float64),
+            SPIKES: np.count_nonzero(spikes, axis=(1, 2, 3)).astype(np.float64),
             SQUARED_ERROR: potential_sums(recording)[..., ERROR].sum((1, 2)),
         }
     n_samples = recording.sizes[schema.SAMPLE]

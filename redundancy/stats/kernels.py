@@ -51,7 +51,7 @@ def count_bins(
     """
     counts = np.zeros((*values.shape[1:3], n_below + n_above + 3), np.int64)
     _compile_count(str(values.dtype))(
-        np.ascontiguousarray(values), origin, width, n_below, n_above, closed_left, counts
+        _readable(values), _readable(origin), width, n_below, n_above, closed_left, counts
     )
     return counts
 
@@ -75,9 +75,7 @@ def sum_potentials(
         (U - V_th S)^2; least and greatest deviation.
     """
     sums = np.empty((*values.shape[:3], 6))
-    _compile_sum(str(values.dtype))(
-        np.ascontiguousarray(values), np.ascontiguousarray(spikes), origin, sums
-    )
+    _compile_sum(str(values.dtype))(_readable(values), _readable(spikes), _readable(origin), sums)
     return sums
 
 
@@ -94,8 +92,13 @@ def count_inside(spikes: NDArray[np.uint8], inside: NDArray[np.bool_]) -> NDArra
     ndarray of int64, shape (time, channel)
     """
     counts = np.zeros(spikes.shape[1:3], np.int64)
-    _compile_inside()(np.ascontiguousarray(spikes), np.ascontiguousarray(inside), counts)
+    _compile_inside()(_readable(spikes), _readable(inside), counts)
     return counts
+
+
+def _readable(array: NDArray[Any]) -> NDArray[Any]:
+    """Return an array as compiled code takes it: contiguous, and never read-only."""
+    return np.require(array, requirements=["C", "W"])
 
 
 @functools.cache

@@ -82,7 +82,9 @@ def potential_sums(recording: xr.Dataset, quantity: str = "pre-fire") -> NDArray
         return sums
     values = quantity_values(recording, quantity)
     return kernels.sum_potentials(
-        values, per_position(recording[schema.SPIKE]), layer_thresholds(recording, values)
+        values,
+        per_position(recording[schema.SPIKE]),
+        thresholds(recording.attrs, values.shape[2]),
     )
 
 

@@ -232,7 +232,8 @@ def _range_about(
 def _default_width(threshold: float, low: float, high: float) -> float:
     if threshold > 0:
         return float(2.0 ** round(math.log2(threshold / 10)))
-    return float(2.0 ** round(math.log2((high - low) / 100))) if high > low else 1.0
+    width = (high - low) / 100
+    return float(2.0 ** round(math.log2(width))) if width > 0 else 1.0
 
 
 def bin_parameters(state: xr.Dataset) -> dict[str, Any]:

@@ -83,13 +83,15 @@ class Moments:
         deviation = state[schema.DEVIATION_SUM] / n_values
         variance = (state[schema.DEVIATION_SQUARE_SUM] / n_values - deviation**2).clip(min=0)
         # What never varies has no variance, whatever the sums were rounded to.
-        variance = variance.where(state[schema.MINIMUM] != state[schema.MAXIMUM], 0.0)
+        constant = (state[schema.MINIMUM] == state[schema.MAXIMUM]) & np.isfinite(deviation)
+        variance = variance.where(~constant, 0.0)
+        known = state[schema.MINIMUM] <= state[schema.MAXIMUM]  # else all are NaN
         result = xr.Dataset(
             {
                 schema.MEAN: deviation + threshold,
                 schema.VARIANCE: variance,
-                schema.MINIMUM: state[schema.MINIMUM] + threshold,
-                schema.MAXIMUM: state[schema.MAXIMUM] + threshold,
+                schema.MINIMUM: (state[schema.MINIMUM] + threshold).where(known),
+                schema.MAXIMUM: (state[schema.MAXIMUM] + threshold).where(known),
             }
         )
         for name, long_name in _LONG_NAMES.items():

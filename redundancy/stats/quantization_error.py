@@ -101,7 +101,7 @@ def network_quantization_error(layers: Mapping[str, xr.Dataset]) -> xr.Dataset:
     result = xr.Dataset()
     maps = [state for state in layers.values() if schema.Y in state[schema.SPIKE_COUNT].dims]
     for suffix, states in (("", list(layers.values())), ("_conv", maps)):
-        sums = [_sums(state).sum(_DIMS) for state in states]
+        sums = [_sums(state).sum(_DIMS, skipna=False) for state in states]
         errors = _errors(sum(sums[1:], sums[0])) if sums else None
         for name, long_name in LONG_NAMES.items():
             value = np.nan if errors is None else float(errors[name])

@@ -1,0 +1,133 @@
+"""The tables and figures of ``analyze energy``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from redundancy import schema
+from redundancy.files import atomic_path
+from redundancy.report.output import figure_of
+from redundancy.report.text import format_table
+from redundancy.stats.energy import energy_change
+from redundancy.tables import energy_rows
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from redundancy.report.output import Drawing
+    from redundancy.results import Results
+
+
+@dataclass(frozen=True)
+class EnergyReport:
+    """Operations and energy of one or more networks.
+
+    Parameters
+    ----------
+    convention : str
+        A name in :data:`redundancy.stats.energy.CONVENTIONS`.
+    e_mac, e_ac : float
+        Picojoules of an operation.
+    """
+
+    convention: str = "asa"
+    e_mac: float = 4.6
+    e_ac: float = 0.9
+
+    def tables_of(self, networks: Mapping[str, Results]) -> dict[str, xr.Dataset]:
+        """Return the energy table of every network."""
+        return {
+            name: results.energy(self.convention, self.e_mac, self.e_ac)
+            for name, results in networks.items()
+        }
+
+    def write_tables(self, networks: Mapping[str, Results], folder: Path) -> list[Path]:
+        """Write every network's synaptic layers to one table."""
+        import pandas as pd
+
+        frames = []
+        for name, results in networks.items():
+            rows = energy_rows(results, self.convention, self.e_mac, self.e_ac)
+            frames.append(rows.assign(network=name))
+        path = folder / "energy.csv"
+        with atomic_path(path) as temporary:
+            pd.concat(frames, ignore_index=True).to_csv(temporary, index=False)
+        return [path]
+
+    def drawings(self, networks: Mapping[str, Results]) -> Iterator[Drawing]:
+        """Yield the name of the figure and how to draw it."""
+        from redundancy import plots
+
+        yield "energy", lambda: figure_of(plots.plot_energy(self.tables_of(networks)))
+
+    def text(self, networks: Mapping[str, Results]) -> str:
+        """Return the table of every network, and eq. 11 between the first and each other."""
+        tables = self.tables_of(networks)
+        first = next(iter(tables.values()))
+        blocks = [
+            f"convention {self.convention} ({first.attrs['convention_description']}); "
+            f"{self.e_mac:g} pJ a MAC, {self.e_ac:g} pJ an AC; all per sample"
+        ]
+        blocks += [f"{name}\n{_table_text(table)}" for name, table in tables.items()]
+        for name, table in list(tables.items())[1:]:
+            change = energy_change(first, table)
+            blocks.append(
+                f"eq. 11, {name} against {next(iter(tables))}: "
+                f"MACs added {_big(float(change[schema.DELTA_MACS]))}, "
+                f"ACs saved {_big(float(change[schema.DELTA_ACS]))}, "
+                f"energy added {_joules(float(change[schema.DELTA_ENERGY]))}"
+            )
+        return "\n\n".join(blocks)
+
+
+def _table_text(table: xr.Dataset) -> str:
+    rows = []
+    for index, name in enumerate(table[schema.SYNAPSE].values):
+        row = table.isel({schema.SYNAPSE: index})
+        rows.append(
+            [
+                str(name),
+                str(row[schema.FED_BY].values),
+                _big(float(row[schema.FLOPS])),
+                f"{float(row[schema.APPLICATIONS]):g}",
+                f"{float(row[schema.INPUT_RATE]):.4f}",
+                f"{float(row[schema.NONZERO_FRACTION]):.4f}",
+                "yes" if bool(row[schema.IS_BINARY]) else "no",
+                _big(float(row[schema.MACS])),
+                _big(float(row[schema.ACS])),
+                _joules(float(row[schema.ENERGY])),
+                _big(float(row[schema.BATCH_NORM_OPERATIONS])),
+                _big(float(row[schema.NEURON_OPERATIONS])),
+            ]
+        )
+    attributes = table.attrs
+    total = [_big(attributes[schema.TOTAL_MACS]), _big(attributes[schema.TOTAL_ACS])]
+    sums = [
+        _big(float(table[column].sum()))
+        for column in (schema.BATCH_NORM_OPERATIONS, schema.NEURON_OPERATIONS)
+    ]
+    rows.append(
+        ["total", *[""] * 6, *total, _joules(attributes[schema.TOTAL_ENERGY]), *sums]
+    )
+    header = [
+        *("layer", "fed by", "FLOPs", "times", "input rate", "non-zero", "0/1"),
+        *("MACs", "ACs", "energy", "BN values", "neuron updates"),
+    ]
+    return format_table(header, rows)
+
+
+def _big(value: float) -> str:
+    for limit, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= limit:
+            return f"{value / limit:.3g} {unit}"
+    return f"{value:.3g}"
+
+
+def _joules(picojoules: float) -> str:
+    for limit, unit in ((1e9, "mJ"), (1e6, "µJ"), (1e3, "nJ")):
+        if abs(picojoules) >= limit:
+            return f"{picojoules / limit:.3g} {unit}"
+    return f"{picojoules:.3g} pJ"

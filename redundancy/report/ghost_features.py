@@ -1,0 +1,142 @@
+"""The tables and figures of ``analyze ghost-features``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from redundancy import schema
+from redundancy.errors import UsageError
+from redundancy.files import atomic_path
+from redundancy.report.output import Selection, figure_of
+from redundancy.report.text import format_table, heading
+from redundancy.results import Results
+from redundancy.stats import TemporalKernel
+from redundancy.stats.ghosts import ghost_groups, ghost_ratio_curve, linkage_of
+from redundancy.stats.temporal import temporal_ghost_curve
+from redundancy.tables import ghost_table
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from redundancy.report.output import Drawing
+
+_MEASURES = ("cosine", "pearson", "ssim", "jaccard")
+
+
+@dataclass(frozen=True)
+class GhostReport:
+    """Ghost features of one network: in space, and from timestep to timestep.
+
+    Parameters
+    ----------
+    measure : {"cosine", "pearson", "ssim", "jaccard"}
+        The one that figures go by; the table holds all.
+    threshold : float
+        From which similarity on features count as ghosts of one another.
+    """
+
+    measure: str = "cosine"
+    threshold: float = 0.9
+
+    def write_tables(self, results: Results, folder: Path) -> list[Path]:
+        """Write the ghost ratios of every layer and measure, and every channel's group."""
+        path = folder / "ghost_features.csv"
+        with atomic_path(path) as temporary:
+            ghost_table(results, self.threshold).to_csv(temporary, index=False)
+        return [path]
+
+    def _similarities(self, results: Results, layer: str, time: int) -> dict[str, xr.DataArray]:
+        """Return the similarities of a layer's channels by every measure that has one."""
+        similarities = {}
+        for measure in _MEASURES:
+            try:
+                similarities[measure] = results.similarity(layer, time, measure)
+            except UsageError:
+                if measure == self.measure:
+                    raise
+        return similarities
+
+    def drawings(self, results: Results, selection: Selection) -> Iterator[Drawing]:
+        """Yield the names of the figures and how to draw them."""
+        from redundancy import plots
+
+        layer, time, _ = selection.resolve(results)
+        rates = results.firing_rates[layer]
+        similarities = self._similarities(results, layer, time)
+        similarity = similarities[self.measure]
+        groups = ghost_groups(similarity, self.threshold)
+        if groups.attrs[schema.N_ACTIVE] > 1:
+            yield (
+                "ghost_similarity",
+                lambda: plots.plot_ghost_heatmap(similarity, linkage_of(similarity), groups),
+            )
+        if plots.has_maps(rates):
+            yield (
+                "ghost_groups",
+                lambda: figure_of(plots.plot_ghost_groups(rates, groups, time=time)),
+            )
+        yield (
+            "ghost_ratio",
+            lambda: figure_of(
+                plots.plot_ghost_ratio_curve(
+                    {name: ghost_ratio_curve(values) for name, values in similarities.items()},
+                    threshold=self.threshold,
+                )
+            ),
+        )
+        yield (
+            "temporal_similarity",
+            lambda: figure_of(
+                plots.plot_temporal_similarity(
+                    TemporalKernel().compute(results.layers[layer]).assign_attrs(name=layer)
+                )
+            ),
+        )
+        if plots.has_maps(rates):
+            curves = {
+                name: temporal_ghost_curve(layer_rates, self.threshold, self._map_measure)
+                for name, layer_rates in results.firing_rates.items()
+                if plots.has_maps(layer_rates)
+            }
+            yield (
+                "temporal_redundancy",
+                lambda: figure_of(plots.plot_temporal_ghost_curve(curves)),
+            )
+
+    @property
+    def _map_measure(self) -> str:
+        # Over time, maps are compared; the Jaccard index compares spikes of one timestep.
+        return self.measure if self.measure != "jaccard" else "cosine"
+
+    def text(self, results: Results) -> str:
+        """Return the ghost ratios of every layer at the middle timestep."""
+        table = ghost_table(results, self.threshold)
+        rows = [
+            [
+                str(row.layer),
+                str(row.n_channels),
+                f"{row.n_null:.1f}",
+                *(_share(getattr(row, f"ghost_ratio_{measure}")) for measure in _MEASURES),
+                _share(row.temporal_ghost_ratio),
+                f"{row.effective_rank:.1f}",
+                f"{row.participation_ratio:.1f}",
+                _share(row.cka_next),
+            ]
+            for row in table.itertuples()
+        ]
+        header = [
+            *("layer", "channels", "null", *_MEASURES),
+            *("repeats in time", "effective rank", "particip. ratio", "CKA to t + 1"),
+        ]
+        return (
+            f"{heading(results)}\nghost ratio: 1 - groups / channels that spike, groups by average "
+            f"linkage at similarity >= {self.threshold:g};\nmeans over timesteps\n\n"
+            f"{format_table(header, rows)}"
+        )
+
+
+def _share(value: float) -> str:
+    return "–" if value != value else f"{value:.3f}"

@@ -1,0 +1,144 @@
+"""The tables and figures of ``analyze membrane-potential``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from redundancy import schema
+from redundancy.files import atomic_path
+from redundancy.report.output import Selection, figure_of
+from redundancy.report.text import format_table, heading
+from redundancy.results import Results
+from redundancy.stats import PatternRules, pattern_shares
+from redundancy.tables import membrane_potential_table, pattern_table
+
+if TYPE_CHECKING:
+    from redundancy.plots.layer_results import LayerResults
+    from redundancy.plots.patterns import Rule
+    from redundancy.report.output import Drawing
+
+
+def layer_results(results: Results, layer: str, rules: PatternRules) -> LayerResults:
+    """Return what figures of several networks need of one layer."""
+    return {
+        "rates": results.firing_rates[layer],
+        "potentials": results.potentials[layer],
+        "patterns": results.patterns(rules)[layer],
+    }
+
+
+@dataclass(frozen=True)
+class MembranePotentialReport:
+    """Membrane potentials and spike patterns of one network.
+
+    Parameters
+    ----------
+    rules : PatternRules
+    rule : {"potential", "spatial"}
+        The one that figures go by; tables hold both.
+    """
+
+    rules: PatternRules = field(default_factory=PatternRules)
+    rule: Rule = "potential"
+
+    def write_tables(self, results: Results, folder: Path) -> list[Path]:
+        """Write the potentials and the patterns of every layer, timestep and channel."""
+        tables = {
+            "membrane_potential.csv": membrane_potential_table(results, self.rules),
+            "spike_patterns.csv": pattern_table(results, self.rules),
+        }
+        for name, table in tables.items():
+            with atomic_path(folder / name) as temporary:
+                table.to_csv(temporary, index=False)
+        return [folder / name for name in tables]
+
+    def drawings(self, results: Results, selection: Selection) -> Iterator[Drawing]:
+        """Yield the names of the figures and how to draw them."""
+        from redundancy import plots
+
+        layer, time, channels = selection.resolve(results)
+        shown = layer_results(results, layer, self.rules)
+        potentials, patterns = shown["potentials"], shown["patterns"]
+        if channels or plots.choose_pattern_channels(
+            patterns, shown["rates"], time, rule=self.rule
+        ):
+            yield (
+                "figure_6_spike_patterns",
+                lambda: plots.figure_6(
+                    {"": shown}, time=time, channels=channels or None, rule=self.rule
+                ),
+            )
+        yield (
+            "membrane_potentials",
+            lambda: figure_of(
+                plots.plot_potential_mosaic(
+                    potentials, time=time, patterns=patterns, rule=self.rule
+                )
+            ),
+        )
+        yield (
+            "membrane_potential_over_time",
+            lambda: figure_of(
+                plots.plot_potential_over_time(
+                    potentials.assign(
+                        {schema.HISTOGRAM: potentials[schema.HISTOGRAM].sum(schema.CHANNEL)}
+                    )
+                    if not channels
+                    else potentials,
+                    channel=channels[0] if channels else None,
+                )
+            ),
+        )
+        yield (
+            "ptd_scatter",
+            lambda: plots.pattern_scatter_figure({"": shown}, time=time, rule=self.rule),
+        )
+        yield (
+            "pattern_shares",
+            lambda: figure_of(
+                plots.plot_pattern_shares(pattern_shares(results.patterns(self.rules), self.rule))
+            ),
+        )
+
+    def text(self, results: Results) -> str:
+        """Return PTD, variance and the patterns' shares of spikes, layer by layer."""
+        patterns = results.patterns(self.rules)
+        shares = {name: pattern_shares(patterns, name) for name in ("potential", "spatial")}
+        rows = []
+        for place, (name, potentials) in enumerate(results.potentials.items()):
+            ptd = potentials[schema.PTD].values
+            noise = [
+                f"{100 * float(share['spike_share'].sel(pattern='noise')[place]):.1f} %"
+                for share in shares.values()
+            ]
+            rows.append(
+                [
+                    name,
+                    f"{float(np.max(potentials.attrs[schema.V_THRESHOLD])):g}",
+                    f"{potentials.attrs[schema.BIN_WIDTH]:g}",
+                    f"{np.nanmedian(ptd):.3f}" if np.isfinite(ptd).any() else "none",
+                    f"{float(potentials[schema.VARIANCE].mean()):.3f}",
+                    *noise,
+                ]
+            )
+        totals = [
+            f"{100 * float(share['spike_share'].sel(pattern='noise').sum()):.1f} %"
+            for share in shares.values()
+        ]
+        rows.append(["all layers", "", "", "", "", *totals])
+        header = [
+            *("layer", "V_th", "bin width", "median PTD", "mean variance"),
+            *("spikes of noise by potential", "by place"),
+        ]
+        quantity = next(iter(results.potentials.values())).attrs[schema.QUANTITY]
+        return (
+            f"{heading(results)}\nmembrane potentials: {quantity}; noise by potential: PTD >= "
+            f"-{self.rules.tolerance:g} V_th; by place: rate off the input's events >= "
+            f"{self.rules.background_ratio:g} x that on them;\nshares are of all spikes of the "
+            f"network\n\n{format_table(header, rows)}"
+        )

@@ -1,0 +1,111 @@
+"""The paper's figures by their numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from redundancy import schema
+from redundancy.errors import UsageError
+from redundancy.report.membrane_potential import layer_results
+from redundancy.report.output import Selection, example_frames
+from redundancy.stats import PatternRules
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.figure import Figure
+
+    from redundancy.plots.patterns import Rule
+    from redundancy.report.output import Drawing
+    from redundancy.results import Results
+
+NUMBERS = ("1", "2", "5", "6")
+
+
+def drawings(
+    number: str,
+    networks: Mapping[str, Results],
+    selection: Selection,
+    *,
+    rules: PatternRules,
+    rule: Rule,
+) -> Iterator[Drawing]:
+    """Yield the names of a figure's files and how to draw them.
+
+    Parameters
+    ----------
+    number : {"1", "2", "5", "6"}
+    networks : mapping of str to Results
+        For Figures 1 and 6 side by side, the vanilla network first; Figures 2 and 5 are
+        drawn for each.
+    selection : Selection
+        The layer and channels shown are the same of all networks; by default chosen
+        from the first.
+    rules : PatternRules
+    rule : {"potential", "spatial"}
+    """
+    from redundancy import plots
+
+    if number in ("2", "5"):
+        compose = plots.figure_2 if number == "2" else plots.figure_5
+        for name, results in networks.items():
+            layer, time, channels = selection.resolve(results)
+            yield (
+                f"figure_{number}_{name}",
+                lambda results=results, layer=layer, time=time, channels=channels: compose(  # type: ignore[misc]
+                    results.firing_rates,
+                    results.network_firing_rate,
+                    layer=layer,
+                    time=time,
+                    channels=channels or None,
+                ),
+            )
+        return
+    first = next(iter(networks.values()))
+    layer, time, channels = selection.resolve(first)
+    missing = [name for name, results in networks.items() if layer not in results.layers]
+    if missing:
+        raise UsageError(
+            f"{', '.join(missing)} has no layer {layer!r} as {next(iter(networks))} has; name one "
+            "that all networks have with --layer"
+        )
+    shown = {name: layer_results(results, layer, rules) for name, results in networks.items()}
+    if number == "6":
+        yield (
+            "figure_6",
+            lambda: plots.figure_6(shown, time=time, channels=channels or None, rule=rule),
+        )
+        return
+    yield "figure_1", lambda: _figure_1(first, layer, shown, time, channels, rule)
+
+
+def _figure_1(
+    results: Results,
+    layer: str,
+    shown: Mapping[str, object],
+    time: int,
+    channels: list[int],
+    rule: Rule,
+) -> Figure:
+    from redundancy import plots
+
+    state = results.layers[layer]
+    trace = _telling_channel(state)
+    return plots.figure_1(
+        state[schema.EXAMPLE_POTENTIAL].isel({schema.CHANNEL: trace}),
+        state[schema.EXAMPLE_SPIKE].isel({schema.CHANNEL: trace}),
+        example_frames(results),
+        shown,  # type: ignore[arg-type]
+        v_threshold=plots.channel_threshold(results.potentials[layer], trace),
+        v_reset=state.attrs.get(schema.V_RESET),
+        time=time,
+        channels=channels or None,
+        rule=rule,
+    )
+
+
+def _telling_channel(state: xr.Dataset) -> int:
+    """Return the channel whose example neuron fires nearest to half of the time."""
+    n_spikes = (state[schema.EXAMPLE_SPIKE] != 0).sum(schema.TIME).values
+    half = state.sizes[schema.TIME] / 2
+    return int(abs(n_spikes - half).argmin())

@@ -1,0 +1,144 @@
+"""Observations 1 to 5 of the paper as numbers, and the rule by which each counts as seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from redundancy import schema
+from redundancy.results import Results
+from redundancy.stats.patterns import NOISE, NORMAL
+from redundancy.tables import ghost_table
+
+# From which similarity on features are ghosts, and the least share of ghosts that is "many".
+GHOST_THRESHOLD = 0.9
+MANY = 0.25
+# T-SFR "hardly changes" while its standard deviation over time is below this share of it.
+STEADY = 0.1
+# Least probability that a noise feature is ranked above a normal one, for "tells".
+TELLS = 0.8
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One observation on one dataset.
+
+    Attributes
+    ----------
+    number : int
+    claim : str
+        What the paper observes, in our words.
+    rule : str
+        When it counts as seen.
+    numbers : dict of str to sequence of float
+        What was measured, one number a seed.
+    seen : bool
+    """
+
+    number: int
+    claim: str
+    rule: str
+    numbers: dict[str, list[float]]
+    seen: bool
+
+
+def observations(vanilla: Sequence[Results]) -> Iterator[Observation]:
+    """Yield the five observations for the vanilla networks of one dataset.
+
+    Parameters
+    ----------
+    vanilla : sequence of Results
+        One a seed.
+    """
+    yield _ghosts(vanilla)
+    yield _steady_rate(vanilla)
+    rate = [_tell(results, "rate") for results in vanilla]
+    yield Observation(
+        3,
+        "the channel's firing rate (C-SFR) tells noise from normal features, the neuron's "
+        "(N-SFR) where they are",
+        f"seen if the C-SFR ranks a noise feature above a normal one with probability >= {TELLS}",
+        {"probability by C-SFR": rate},
+        bool(np.mean(rate) >= TELLS),
+    )
+    for number, name, what in (
+        (4, "distance", "peak-to-threshold distance (PTD)"),
+        (5, "variance", "variance"),
+    ):
+        told = [_tell(results, name) for results in vanilla]
+        # A variance may tell in either direction: the paper argues for both.
+        strength = float(np.mean(told)) if name == "distance" else float(abs(np.mean(told) - 0.5))
+        yield Observation(
+            number,
+            f"the {what} of the membrane potentials tells noise from normal features",
+            f"seen if it ranks a noise feature above a normal one with probability >= {TELLS}"
+            + ("" if name == "distance" else f", or <= {1 - TELLS:.1f}"),
+            {f"probability by {name}": told},
+            strength >= (TELLS if name == "distance" else TELLS - 0.5),
+        )
+
+
+def _ghosts(vanilla: Sequence[Results]) -> Observation:
+    numbers: dict[str, list[float]] = {}
+    for results in vanilla:
+        table = ghost_table(results, GHOST_THRESHOLD)
+        for row in table.itertuples():
+            if np.isfinite(row.ghost_ratio_cosine):
+                numbers.setdefault(f"ghost ratio of {row.layer}", []).append(row.ghost_ratio_cosine)
+    means = [float(np.mean(values)) for values in numbers.values()]
+    return Observation(
+        1,
+        "many spike features of a layer resemble one another (ghost features)",
+        f"seen if in every convolutional layer at least {MANY:.0%} of the channels that spike "
+        f"repeat another one at cosine similarity >= {GHOST_THRESHOLD}",
+        numbers,
+        min(means, default=0.0) >= MANY,
+    )
+
+
+def _steady_rate(vanilla: Sequence[Results]) -> Observation:
+    rates = [results.network_firing_rate[schema.T_SFR].values for results in vanilla]
+    variation = [float(rate.std() / rate.mean()) for rate in rates]
+    later = [float(rate[1:].std() / rate[1:].mean()) for rate in rates]
+    return Observation(
+        2,
+        "the firing rate of the network (T-SFR) hardly changes from timestep to timestep",
+        f"seen if its standard deviation over time is below {STEADY:.0%} of its mean",
+        {
+            "variation of T-SFR": variation,
+            "variation of T-SFR without the first timestep": later,
+        },
+        float(np.mean(variation)) < STEADY,
+    )
+
+
+def _tell(results: Results, name: str) -> float:
+    """Return how well a number of a feature tells noise from normal, over its conv layers.
+
+    Noise and normal are told by place (spikes where the input has no events), which
+    knows nothing of rates and potentials. The probability that noise ranks above
+    normal is averaged over layers and timesteps that have both.
+    """
+    shares = []
+    for layer, patterns in results.patterns().items():
+        values = {
+            "rate": results.firing_rates[layer][schema.C_SFR],
+            "distance": results.potentials[layer][schema.PTD],
+            "variance": results.potentials[layer][schema.VARIANCE],
+        }[name]
+        codes = patterns[schema.PATTERN_SPATIAL].values
+        for now, code in zip(values.values, codes, strict=True):
+            noise, normal = now[code == NOISE], now[code == NORMAL]
+            if noise.size and normal.size:
+                shares.append(_probability_above(noise, normal))
+    return float(np.mean(shares)) if shares else float("nan")
+
+
+def _probability_above(high: NDArray[np.float64], low: NDArray[np.float64]) -> float:
+    """Return the probability that one of `high` exceeds one of `low`; ties count half."""
+    from scipy.stats import mannwhitneyu
+
+    return float(mannwhitneyu(high, low).statistic / (high.size * low.size))

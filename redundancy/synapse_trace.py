@@ -1,0 +1,99 @@
+"""Run a network once, on next to nothing, to see how its synaptic layers hang together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from redundancy.forward import is_multi_step, reset_state
+from redundancy.neurons import find_spiking_layers
+from redundancy.synapse_graph import SynapseFacts, Tracer
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    Forward = Callable[[nn.Module, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class SynapseTrace:
+    """Facts of every synaptic layer by name, and how many samples the run had."""
+
+    facts: Mapping[str, SynapseFacts]
+    n_samples: int
+
+
+def trace_synapses(
+    network: nn.Module, synapses: Mapping[str, nn.Module], inputs: Tensor, forward: Forward
+) -> SynapseTrace:
+    """Find out where the inputs of every synaptic layer come from.
+
+    Runs the network on the first sample, with gradients, for the graph of operations is
+    what is followed; if it cannot be run so, without them, and then on more samples.
+    Random numbers are left as they were, neuron states are reset.
+
+    Parameters
+    ----------
+    network : nn.Module
+    synapses : mapping of str to nn.Module
+    inputs : Tensor, shape (time, sample, channel, y, x)
+    forward : callable
+
+    Returns
+    -------
+    SynapseTrace
+    """
+    for n_samples, with_graph in ((1, True), (1, False), (2, False)):
+        try:
+            return _run(network, synapses, inputs[:, :n_samples], forward, with_graph)
+        # A network that cannot be run so may fail with any error. The facts say how they
+        # were found, and a true fault comes up again with the whole batch.
+        except Exception:
+            continue
+    return _run(network, synapses, inputs, forward, with_graph=False)
+
+
+def _run(
+    network: nn.Module,
+    synapses: Mapping[str, nn.Module],
+    inputs: Tensor,
+    forward: Forward,
+    with_graph: bool,
+) -> SynapseTrace:
+    import torch
+
+    tracer = Tracer(
+        network,
+        synapses,
+        find_spiking_layers(network),
+        n_samples=inputs.shape[1],
+        n_timesteps=inputs.shape[0],
+        looped=not is_multi_step(network),
+    )
+    devices = [inputs.device] if inputs.device.type == "cuda" else []
+    reset_state(network)
+    try:
+        with (
+            torch.random.fork_rng(devices),
+            torch.inference_mode(False),
+            torch.set_grad_enabled(with_graph),
+            # The graph is only walked: without the values to differentiate with, it
+            # takes next to no memory.
+            torch.autograd.graph.saved_tensors_hooks(_drop, _refuse),
+        ):
+            # Not a leaf, so that the network may write to it.
+            copy = inputs.detach().clone().requires_grad_(with_graph).clone()
+            with tracer.watch(copy):
+                forward(network, copy)
+    finally:
+        reset_state(network)
+    return SynapseTrace(tracer.facts, inputs.shape[1])
+
+
+def _drop(tensor: Tensor) -> None:
+    return None
+
+
+def _refuse(packed: Any) -> Tensor:
+    raise RuntimeError("a traced run keeps no values and cannot be differentiated")

@@ -1,0 +1,30 @@
+"""Results as tables: long ones of every number, and the paper's; CSV, Markdown, LaTeX."""
+
+from __future__ import annotations
+
+from redundancy.tables.formats import FORMATS, to_latex, to_markdown, write_table
+from redundancy.tables.ghosts import ghost_table
+from redundancy.tables.paper import table_1, table_3, table_4
+from redundancy.tables.quantities import (
+    energy_rows,
+    firing_rate_table,
+    membrane_potential_table,
+    pattern_table,
+    quantization_error_table,
+)
+
+__all__ = [
+    "FORMATS",
+    "energy_rows",
+    "firing_rate_table",
+    "ghost_table",
+    "membrane_potential_table",
+    "pattern_table",
+    "quantization_error_table",
+    "table_1",
+    "table_3",
+    "table_4",
+    "to_latex",
+    "to_markdown",
+    "write_table",
+]
