@@ -14,6 +14,7 @@ from redundancy.commands.info import info, list_names
 from redundancy.commands.membrane_potential import membrane_potential
 from redundancy.commands.quantization_error import quantization_error
 from redundancy.commands.record import record
+from redundancy.commands.reproduce import reproduce
 from redundancy.commands.spike_features import spike_features
 from redundancy.commands.train import train
 from redundancy.process import keep_heap, share_cores
@@ -49,6 +50,7 @@ for _command in (
     quantization_error,
     energy,
     figure,
+    reproduce,
     record,
     train,
     info,

@@ -89,7 +89,9 @@ class Results:
             distribution = MembranePotentialDistribution.of(state).compute(state)
             distribution[schema.PTD] = distance_of(distribution)
             moments = Moments(state.attrs[schema.QUANTITY]).compute(state)
-            potentials[name] = distribution.assign(moments.data_vars).assign_attrs(name=name)
+            potentials[name] = distribution.assign(moments.data_vars).assign_attrs(
+                {"name": name, schema.N_SAMPLES: int(state[schema.N_SAMPLES])}
+            )
         return potentials
 
     @cached_property

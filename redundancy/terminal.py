@@ -73,6 +73,10 @@ class ProgressLine:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Take the line off the terminal."""
         if self._shown and self._width:
             self._write("")
 

@@ -125,7 +125,7 @@ def test_results_are_drawn_again_without_computing(analyze, folder, tmp_path):
         "--channel", 3, "--out", tmp_path / "again",
     )  # fmt: skip
     assert code == 0
-    assert {p.suffix for p in (tmp_path / "again").iterdir()} == {".png"}
+    assert {p.suffix for p in (tmp_path / "again").iterdir()} == {".png", ".csv"}
     assert (out / "results.nc").read_bytes() == before
     assert "written to" in text
 

@@ -382,20 +382,20 @@ class TestOddLayers:
         assert (results.patterns()["layer0"]["pattern_potential"] == 0).all()
 
     def test_half_precision_meets_its_own_threshold(self):
-        """A half-precision neuron compares with half(0.3), which is less than float32(0.3)."""
+        """A half-precision neuron compares with half(0.1), which is less than float32(0.1)."""
 
         class Half(nn.Module):
             def __init__(self):
                 super().__init__()
                 from spikingjelly.activation_based import neuron
 
-                self.neuron = neuron.IFNode(v_threshold=0.3, v_reset=0.0, step_mode="m")
+                self.neuron = neuron.IFNode(v_threshold=0.1, v_reset=0.0, step_mode="m")
 
             def forward(self, x):
                 return self.neuron(x.half().flatten(2)).float()
 
         dataset = ToyDataset(2, n_timesteps=2)
-        dataset.frames = np.full_like(dataset.frames, np.float16(0.3))
+        dataset.frames = np.full_like(dataset.frames, np.float16(0.1))
         results = analyze(Half(), dataset, options=AnalysisOptions(n_replicates=20))
         assert float(results.network_firing_rate["nasfr"]) == 1.0
 

@@ -308,7 +308,7 @@ def _refuse_options(kind: str, options: dict[str, Any]) -> None:
     if given:
         flags = ", ".join(f"--{_FLAGS.get(name, name).replace('_', '-')}" for name in given)
         raise UsageError(
-            f"a {kind} file has settled what {flags} would set; leave that out, or start from the "
+            f"a {kind} file has settled this already; leave out {flags}, or start from the "
             "checkpoint"
         )
 

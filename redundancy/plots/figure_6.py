@@ -98,9 +98,8 @@ def figure_6(
         limits = {channel: shared_limits(layers, time, channel) for channel in shown}
         for row, (name, layer) in enumerate(networks.items()):
             top = first + sum(heights[:row])
-            _write(
-                figure, top + 0.04, f"({'abcd'[row]})  {shorten(name, int(9 * width))}", TITLE_SIZE
-            )
+            letter = f"({'abcd'[row]})  " if len(networks) > 1 else ""
+            _write(figure, top + 0.04, letter + shorten(name, int(9 * width)), TITLE_SIZE)
             _draw_row(figure, layer, _Row(top + _ROW_TITLE, time, shown, rule), limits)
         for row, line in enumerate(lines):
             _write(figure, bottom + 0.12 * row, line, TICK_SIZE, bold=False)

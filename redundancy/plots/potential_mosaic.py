@@ -37,7 +37,7 @@ _LEFT = 0.08
 _ABOVE = 0.46
 _LEGEND = 0.2
 # Bars lower than this share of their panel's highest are too low to be seen.
-_VISIBLE = 0.005
+_VISIBLE = 0.02
 
 
 def plot_potential_mosaic(

@@ -100,8 +100,8 @@ class MembranePotentialReport:
         )
         yield (
             "pattern_shares",
-            lambda: figure_of(
-                plots.plot_pattern_shares(pattern_shares(results.patterns(self.rules), self.rule))
+            lambda: plots.plot_pattern_shares(
+                pattern_shares(results.patterns(self.rules), self.rule)
             ),
         )
 

@@ -68,9 +68,11 @@ def assemble(
             "networks": ", ".join(group.names),
             "n_networks": len(group.runs),
         }
+        changed = changes(means, reference)
         for name, mean in means.items():
             values |= {name: mean, f"{name}_sd": deviations[name]}
-        values |= changes(means, reference)
+            values |= {key: changed[key] for key in _change_columns(name) if key in changed}
+        values |= changed
         theirs = _published(number, group, vanilla, changes)
         values |= {f"published_{name}": theirs.get(name, UNKNOWN) for name in published}
         rows.append(values)
@@ -91,6 +93,12 @@ def _published(
         derived = changes(_OrNan(values), _OrNan(reference))
         values = {**{k: v for k, v in derived.items() if v == v}, **values}
     return values
+
+
+def _change_columns(name: str) -> tuple[str, str]:
+    """Return what the change of a column may be called; it stands beside the column."""
+    stem = name.removesuffix("_percent")
+    return f"{stem}_change", f"{stem}_change_percent"
 
 
 class _OrNan(dict[str, float]):

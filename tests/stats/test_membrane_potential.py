@@ -156,6 +156,19 @@ def test_bins_move_with_the_threshold(values, shift):
     np.testing.assert_array_equal(counted(moved), counted(still))
 
 
+@FEW
+@given(potentials(), st.integers(1, 4), st.integers(1, 4))
+def test_bins_twice_as_wide_hold_what_two_held(drawn, below, above):
+    values, v_th = drawn
+    layer = plain.layer(values, v_th)
+    fine = statistic(0.25, 2 * below, 2 * above).observe(layer)
+    wide = statistic(0.5, below, above).observe(layer)
+    pairs = fine["histogram"].values.reshape(*wide["histogram"].shape, 2)
+    np.testing.assert_array_equal(pairs.sum(-1), wide["histogram"])
+    for counter in COUNTERS:
+        np.testing.assert_array_equal(fine[counter], wide[counter])
+
+
 @pytest.mark.parametrize("v_th", [0.0, -0.3, 1e-30])
 @pytest.mark.parametrize("fires_at", [">=", ">"])
 def test_the_smallest_differences_from_the_threshold_are_seen(v_th, fires_at):

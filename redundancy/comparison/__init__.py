@@ -1,0 +1,8 @@
+"""Two or more networks side by side: what one does differently, layer by layer."""
+
+from __future__ import annotations
+
+from redundancy.comparison.compare import Comparison, compare
+from redundancy.comparison.matching import Match, match_layers
+
+__all__ = ["Comparison", "Match", "compare", "match_layers"]
