@@ -7,6 +7,7 @@ import logging
 
 import click
 
+from redundancy.commands.compare import compare
 from redundancy.commands.energy import energy
 from redundancy.commands.figure import figure
 from redundancy.commands.ghost_features import ghost_features
@@ -49,6 +50,7 @@ for _command in (
     ghost_features,
     quantization_error,
     energy,
+    compare,
     figure,
     reproduce,
     record,

@@ -229,9 +229,7 @@ class Results:
 
 def spiking_layers(nodes: Mapping[str, xr.Dataset]) -> dict[str, xr.Dataset]:
     """Return the spiking layers of a recording, state or result, in network order."""
-    layers = {
-        name: node for name, node in nodes.items() if name not in schema.OTHER_NODES
-    }
+    layers = {name: node for name, node in nodes.items() if name not in schema.OTHER_NODES}
     return dict(sorted(layers.items(), key=lambda item: int(item[1].attrs[schema.POSITION])))
 
 

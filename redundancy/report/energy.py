@@ -109,9 +109,7 @@ def _table_text(table: xr.Dataset) -> str:
         _big(float(table[column].sum()))
         for column in (schema.BATCH_NORM_OPERATIONS, schema.NEURON_OPERATIONS)
     ]
-    rows.append(
-        ["total", *[""] * 6, *total, _joules(attributes[schema.TOTAL_ENERGY]), *sums]
-    )
+    rows.append(["total", *[""] * 6, *total, _joules(attributes[schema.TOTAL_ENERGY]), *sums])
     header = [
         *("layer", "fed by", "FLOPs", "times", "input rate", "non-zero", "0/1"),
         *("MACs", "ACs", "energy", "BN values", "neuron updates"),

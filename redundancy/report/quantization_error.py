@@ -23,8 +23,7 @@ def write_tables(networks: Mapping[str, Results], folder: Path) -> list[Path]:
     import pandas as pd
 
     frames = [
-        quantization_error_table(results).assign(network=name)
-        for name, results in networks.items()
+        quantization_error_table(results).assign(network=name) for name, results in networks.items()
     ]
     path = folder / "quantization_error.csv"
     with atomic_path(path) as temporary:

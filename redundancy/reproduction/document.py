@@ -41,9 +41,7 @@ this rule knows nothing of firing rates or potentials, which are then asked to t
 """
 
 
-def write_document(
-    tasks: Sequence[Task], runs: Mapping[str, Runs], folder: Path
-) -> list[Path]:
+def write_document(tasks: Sequence[Task], runs: Mapping[str, Runs], folder: Path) -> list[Path]:
     """Write REPRODUCTION.md and its pictures.
 
     Parameters
@@ -187,9 +185,7 @@ def _observation_text(observation: Observation) -> str:
         f"- {name}: {_spread(values)}" for name, values in observation.numbers.items()
     )
     rule = observation.rule[0].upper() + observation.rule[1:]
-    return (
-        f"### Observation {observation.number}\n\n{claim}.\n{verdict} ({rule}.)\n\n{numbers}\n"
-    )
+    return f"### Observation {observation.number}\n\n{claim}.\n{verdict} ({rule}.)\n\n{numbers}\n"
 
 
 def _spread(values: Sequence[float]) -> str:

@@ -16,7 +16,7 @@ from redundancy.stats.base import state_variable
 from redundancy.stats.layer_values import layer_thresholds, quantity_values
 
 # A histogram of a channel at a timestep has at most so many bins by default.
-_MOST_BINS = 512
+_MOST_BINS = 1024
 # The bins of a pilot leave out this share of its values at either end; its range is
 # then widened by a share of itself on either side.
 _TAIL = 0.0005
@@ -98,7 +98,7 @@ class MembranePotentialDistribution:
         bin_width : float, optional
             Default the power of two nearest to a tenth of the threshold (of its
             magnitude, the largest where each channel has its own), doubled until
-            there are at most 512 bins.
+            there are at most 1024 bins.
         bounds : tuple of float, optional
             Least and greatest potential to bin; default what holds 99.9 % of the batch,
             and a quarter of that range more on either side. What lies outside is

@@ -88,7 +88,7 @@ class PatternRules:
 
 
 def _codes(is_noise: xr.DataArray, known: xr.DataArray, n_spikes: xr.DataArray) -> xr.DataArray:
-    codes = xr.where(is_noise, NOISE, NORMAL).where(known, UNDECIDED)
+    codes = xr.full_like(n_spikes, NORMAL).where(~is_noise, NOISE).where(known, UNDECIDED)
     return codes.where(n_spikes > 0, NULL).astype(np.int8)
 
 

@@ -28,7 +28,7 @@ def pool_events(frames: NDArray[Any], size: tuple[int, int]) -> NDArray[np.bool_
     -------
     ndarray of bool, shape (sample, time, y, x)
     """
-    events = (frames != 0).any(axis=2)
+    events: NDArray[np.bool_] = (frames != 0).any(axis=2)
     for axis, n_cells in ((2, size[0]), (3, size[1])):
         n_pixels = events.shape[axis]
         cells = np.arange(n_cells)

@@ -35,7 +35,6 @@ _LATEX = {
     "|": r"\textbar{}",
     # At the start of a row LaTeX would take it for an argument of the line break.
     "[": "{[}",
-    "\n": " ",
     "–": "--",
     "−": "$-$",
     "±": r"$\pm$",
@@ -47,7 +46,7 @@ _LATEX = {
     "²": "$^2$",
 }
 _LATEX_SPECIAL = re.compile("|".join(map(re.escape, _LATEX)))
-_MARKDOWN = {"|": r"\|", "\\": "\\\\", "*": r"\*", "<": "&lt;", "\n": " "}
+_MARKDOWN = {"|": r"\|", "\\": "\\\\", "*": r"\*", "<": "&lt;"}
 _MARKDOWN_SPECIAL = re.compile("|".join(map(re.escape, _MARKDOWN)))
 
 
@@ -183,11 +182,15 @@ def _markdown_row(cells: Sequence[str]) -> str:
 
 
 def _markdown_text(text: str) -> str:
-    return _MARKDOWN_SPECIAL.sub(lambda match: _MARKDOWN[match[0]], text)
+    return _MARKDOWN_SPECIAL.sub(lambda match: _MARKDOWN[match[0]], _one_line(text))
 
 
 def _latex_text(text: str) -> str:
-    return _LATEX_SPECIAL.sub(lambda match: _LATEX[match[0]], text)
+    return _LATEX_SPECIAL.sub(lambda match: _LATEX[match[0]], _one_line(text))
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _latex_number(text: str) -> str:

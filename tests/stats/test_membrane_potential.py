@@ -296,6 +296,13 @@ class TestPilot:
         assert not state["underflow"].any()
         assert not state["overflow"].any()
 
+    def test_every_channel_is_seen_about_its_own_threshold(self):
+        own = np.array([1.0, 101.0, 1001.0]).reshape(1, 1, 3, 1, 1)
+        values = own + np.random.default_rng(0).uniform(-1, 1, (4, 2, 3, 2, 5))
+        chosen = self.pilot(values, own.ravel().tolist(), bin_width=0.125)
+        assert 8 <= chosen.n_bins_below <= 12
+        assert 8 <= chosen.n_bins_above <= 12
+
     def test_few_far_values_do_not_stretch_the_bins(self):
         values = np.random.default_rng(0).normal(0, 0.5, (4, 4, 4, 16, 16)).astype(np.float32)
         values[0, 0, 0, 0, 0] = 1e6

@@ -1,0 +1,176 @@
+"""The tables and figures of ``analyze compare``."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from redundancy import schema
+from redundancy.comparison import Comparison, compare
+from redundancy.errors import UsageError
+from redundancy.files import atomic_path
+from redundancy.report.energy import EnergyReport
+from redundancy.report.membrane_potential import layer_results
+from redundancy.report.output import Selection, figure_of
+from redundancy.report.text import format_table, heading
+from redundancy.stats import PatternRules, pattern_shares
+from redundancy.tables import table_1, table_3, table_4, write_table
+
+if TYPE_CHECKING:
+    from redundancy.plots.patterns import Rule
+    from redundancy.report.output import Drawing
+    from redundancy.results import Results
+
+
+_LABELS = {
+    schema.NASFR: "NASFR",
+    schema.QE: "quantization error",
+    schema.ENERGY: "energy (pJ a sample)",
+}
+
+
+@dataclass(frozen=True)
+class ComparisonReport:
+    """Networks side by side.
+
+    Parameters
+    ----------
+    networks : mapping of str to Results
+        The first is what the others are held against.
+    selection : Selection
+        Of Figure 6 and the scatter plots.
+    rules : PatternRules
+    rule : {"potential", "spatial"}
+        The one that figures go by.
+    energy : EnergyReport
+    force : bool
+        Compare although data or T differ.
+
+    Raises
+    ------
+    UsageError
+        On first use, if the networks cannot be compared.
+    """
+
+    networks: Mapping[str, Results]
+    selection: Selection = Selection()
+    rules: PatternRules = field(default_factory=PatternRules)
+    rule: Rule = "potential"
+    energy: EnergyReport = EnergyReport()
+    force: bool = False
+
+    @cached_property
+    def comparison(self) -> Comparison:
+        """The tables of the comparison."""
+        return compare(
+            self.networks,
+            force=self.force,
+            convention=self.energy.convention,
+            e_mac=self.energy.e_mac,
+            e_ac=self.energy.e_ac,
+            rules=self.rules,
+        )
+
+    def write_tables(self, folder: Path) -> list[Path]:
+        """Write the comparison as CSV, and Tables 1, 3 and 4 as CSV, Markdown and LaTeX."""
+        paths = []
+        for name, table in self.comparison.tables.items():
+            paths.append(folder / f"compare_{name}.csv")
+            with atomic_path(paths[-1]) as temporary:
+                table.to_csv(temporary, index=False)
+        energy = self.energy
+        for name, table in {
+            "table_1_firing_rate": table_1(self.networks),
+            "table_3_energy": table_3(self.networks, energy.convention, energy.e_mac, energy.e_ac),
+            "table_4_quantization_error": table_4(self.networks),
+        }.items():
+            paths += write_table(table, folder / name)
+        return paths
+
+    def drawings(self) -> Iterator[Drawing]:
+        """Yield the names of the figures and how to draw them."""
+        from redundancy import plots
+
+        first = next(iter(self.networks.values()))
+        layer, time, channels = self.selection.resolve(first)
+        alike = {
+            name: layer_results(results, layer, self.rules)
+            for name, results in self.networks.items()
+            if _alike(results, first, layer)
+        }
+        if 1 < len(alike) <= 4:
+            yield (
+                "ptd_scatter",
+                lambda: plots.pattern_scatter_figure(alike, time=time, rule=self.rule),
+            )
+            try:
+                figure = plots.figure_6(alike, time=time, channels=channels or None, rule=self.rule)
+            except UsageError:
+                if channels:
+                    raise
+                # Neither a noise nor a normal channel to choose: there is no such figure.
+            else:
+                yield "figure_6_spike_patterns", lambda: figure
+        errors = {name: results.quantization_errors for name, results in self.networks.items()}
+        yield (
+            "quantization_error",
+            lambda: figure_of(plots.plot_quantization_error(errors)),
+        )
+        yield from self.energy.drawings(self.networks)
+
+    def text(self) -> str:
+        """Return the headline numbers with their intervals, and what to mind."""
+        rows = [
+            [
+                _LABELS.get(str(row.quantity), str(row.quantity)),
+                str(row.network),
+                f"{row.value:.4g}",
+                _interval(row.low, row.high),
+                "" if pd.isna(row.change) else f"{row.change:+.4g}",
+                "" if pd.isna(row.change_low) else _interval(row.change_low, row.change_high),
+                "" if pd.isna(row.change_percent) else f"{row.change_percent:+.1f} %",
+            ]
+            for row in self.comparison.headline.itertuples()
+        ]
+        first = next(iter(self.networks))
+        header = [
+            *("quantity", "network", "value", "95 % interval"),
+            *(f"change against {first}", "its interval", "in %"),
+        ]
+        notes = [
+            textwrap.fill(f"- {note}", width=100, subsequent_indent="  ")
+            for note in self.comparison.notes
+        ]
+        names = [f"{name}: {heading(results)}" for name, results in self.networks.items()]
+        parts = [*names, "", format_table(header, rows), "", self._redundant_spikes(), "", *notes]
+        return "\n".join(parts)
+
+    def _redundant_spikes(self) -> str:
+        """Return which share of each network's spikes noise features fire, by both rules."""
+        rows = []
+        for name, results in self.networks.items():
+            patterns = results.patterns(self.rules)
+            shares = [
+                float(pattern_shares(patterns, rule)["spike_share"].sel(pattern="noise").sum())
+                for rule in ("potential", "spatial")
+            ]
+            rows.append([name, *(f"{100 * share:.1f} %" for share in shares)])
+        return format_table(["spikes fired by noise features", "by potential", "by place"], rows)
+
+
+def _alike(results: Results, first: Results, layer: str) -> bool:
+    """Tell whether both have this layer, with the same features."""
+    if layer not in results.layers:
+        return False
+    variable = schema.SPIKE_COUNT
+    return results.layers[layer][variable].shape == first.layers[layer][variable].shape
+
+
+def _interval(low: float, high: float) -> str:
+    return "" if pd.isna(low) else f"{low:.4g} to {high:.4g}"
