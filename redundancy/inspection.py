@@ -58,7 +58,7 @@ def inspect_network(
             described = adapters[name].describe(module)
             reset = "soft reset" if described.v_reset is None else f"reset to {described.v_reset:g}"
             layers[name]["detail"] = (
-                f"fires at {described.fires_at} {described.v_threshold:g}, {reset}"
+                f"fires at {described.firing_rule}, {reset}"
             )
             layers[name]["n_neurons"] = math.prod(shape)
 

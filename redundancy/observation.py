@@ -29,7 +29,11 @@ from redundancy.stats import (
     merge,
 )
 from redundancy.stats.layer_values import with_sums
-from redundancy.stats.membrane_potential import check_quantity, check_spikes_above_threshold
+from redundancy.stats.membrane_potential import (
+    check_bins,
+    check_quantity,
+    check_spikes_above_threshold,
+)
 from redundancy.stats.spatial_rates import with_foreground
 
 
@@ -59,12 +63,11 @@ class AnalysisOptions:
 
     def __post_init__(self) -> None:
         check_quantity(self.quantity)
-        if self.bin_width is not None and not 0 < self.bin_width < float("inf"):
-            raise UsageError(f"the bin width must be positive and finite, got {self.bin_width}")
-        if self.bounds is not None and not self.bounds[0] < self.bounds[1]:
+        check_bins(self.bin_width, self.bounds)
+        if self.n_replicates < 1 or self.seed < 0:
             raise UsageError(
-                f"the bins' range must run from low to high, got {self.bounds[0]:g} to "
-                f"{self.bounds[1]:g}"
+                "the bootstrap needs at least 1 replicate and a seed of at least 0, got "
+                f"{self.n_replicates} and {self.seed}"
             )
 
     @property

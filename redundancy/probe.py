@@ -16,6 +16,7 @@ from redundancy.errors import RecordingError
 from redundancy.neurons import NeuronAdapter, NeuronDescription
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor, nn
 
 QUANTITIES = (
@@ -55,6 +56,7 @@ class Probe:
     description: NeuronDescription
     calls: list[Call] = field(default_factory=list)
     first_call: int = 0
+    dtype: torch.dtype | None = None
     _before: Tensor | float = 0.0
     _counter: Iterator[int] = field(default_factory=itertools.count)
 
@@ -84,6 +86,7 @@ class Probe:
         import torch
 
         keep: dict[str, list[NDArray[Any]]] = {name: [] for name in self.quantities}
+        self.dtype = currents.dtype
         self._check_finite(currents)
         carried: Tensor | None = None
         steps = self.adapter.replay(self.module, currents, self._before)
@@ -128,9 +131,9 @@ class Probe:
         raise RecordingError(
             f"layer {self.name!r} ({self.description.neuron_type}): at timestep {time}, "
             f"{int((fired != spikes).sum())} of {spikes.numel()} outputs are not 1 exactly where "
-            f"the membrane potential read from it is {self.description.fires_at} "
-            f"{self.description.v_threshold:g}; its dynamics are not what its class says, so "
-            f"nothing read from it can be trusted{self._advice(spikes)}"
+            f"the membrane potential read from it is {self.description.firing_rule}; its dynamics "
+            f"are not what its class says, so nothing read from it can be trusted"
+            f"{self._advice(spikes)}"
         )
 
     @staticmethod
@@ -182,14 +185,32 @@ def layers_of(
                 )
             long_name, units = _LONG_NAMES[quantity]
             variables[quantity] = (dims, array, {"long_name": long_name, "units": units})
-        yield name, xr.Dataset(variables, attrs=_layer_attributes(probe.description))
+            _check_thresholds(name, probe.description, array.shape[2])
+        yield name, xr.Dataset(variables, attrs=_layer_attributes(probe))
 
 
-def _layer_attributes(description: NeuronDescription) -> dict[str, Any]:
+def _check_thresholds(name: str, description: NeuronDescription, n_channels: int) -> None:
+    """Refuse thresholds of which it is not clear whose they are."""
+    threshold = description.v_threshold
+    if isinstance(threshold, tuple) and len(threshold) != n_channels:
+        raise RecordingError(
+            f"layer {name!r} has {len(threshold)} thresholds for {n_channels} channels; a neuron "
+            "needs one threshold, or one a channel"
+        )
+
+
+def _layer_attributes(probe: Probe) -> dict[str, Any]:
+    import torch
+
+    description = probe.description
+    threshold: Any = description.v_threshold
+    if probe.dtype in (torch.float16, torch.bfloat16):
+        # Potentials are kept as float32, but were compared in their own precision.
+        threshold = torch.tensor(threshold, dtype=probe.dtype).tolist()
     attributes: dict[str, Any] = {
         schema.NEURON_TYPE: description.neuron_type,
         schema.FRAMEWORK: description.framework,
-        schema.V_THRESHOLD: description.v_threshold,
+        schema.V_THRESHOLD: list(threshold) if isinstance(threshold, tuple) else threshold,
         schema.FIRES_AT: description.fires_at,
     }
     if description.v_reset is not None:

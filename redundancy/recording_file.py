@@ -17,6 +17,7 @@ from redundancy.files import atomic_path
 from redundancy.provenance import versions
 from redundancy.recording import Nodes
 from redundancy.results import check_version, nodes_of, pack, spiking_layers
+from redundancy.stats.layer_values import as_compared, thresholds
 
 # A chunk never spans batches, and is about this large before compression: small
 # layers share a chunk between samples, large ones have one chunk a sample.
@@ -197,7 +198,9 @@ class RecordingFile:
         if schema.MEMBRANE_POTENTIAL not in layer or schema.SPIKE not in layer:
             return
         potential = layer[schema.MEMBRANE_POTENTIAL].values
-        threshold = potential.dtype.type(layer.attrs[schema.V_THRESHOLD])
+        n_channels = layer.sizes[schema.CHANNEL]
+        threshold = as_compared(thresholds(layer.attrs, n_channels), potential.dtype)
+        threshold = threshold.reshape(-1, *[1] * (potential.ndim - 3))
         above = potential >= threshold
         if layer.attrs[schema.FIRES_AT] == ">":
             above = potential > threshold

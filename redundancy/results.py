@@ -108,16 +108,21 @@ class Results:
         return network_quantization_error(self.layers)
 
     def patterns(self, rules: PatternRules | None = None) -> dict[str, xr.Dataset]:
-        """Null, noise and normal features (:func:`redundancy.stats.patterns.layer_patterns`)."""
-        return {
-            name: layer_patterns(
-                state,
-                self.potentials[name][schema.PTD],
-                SpatialRates().compute(state),
-                rules or PatternRules(),
+        """Null, noise and normal features (:func:`redundancy.stats.patterns.layer_patterns`).
+
+        The rule by potentials is about the potential before firing; where another
+        quantity was binned, it leaves features undecided.
+        """
+        found = {}
+        for name, state in self.layers.items():
+            distance = self.potentials[name][schema.PTD]
+            if state.attrs[schema.QUANTITY] != "pre-fire":
+                distance = distance * np.nan
+            spatial = SpatialRates().compute(state)
+            found[name] = layer_patterns(
+                state, distance, spatial, rules or PatternRules()
             ).assign_attrs(name=name)
-            for name, state in self.layers.items()
-        }
+        return found
 
     def similarity(self, layer: str, time: int, measure: str) -> xr.DataArray:
         """Channel by channel (:func:`redundancy.stats.similarity.feature_similarity`)."""

@@ -28,21 +28,17 @@ def hand_made(layers, n_right=4, n_replicates=20, seed=0, **attributes):
     ----------
     layers : dict of str to nested lists, shape (time, channel)
         Which channels spike when, in every sample.
-    n_right : int
-        How many samples are classified right.
+    n_right : int or None
+        How many samples are classified right; None for samples without labels.
     """
     samples = {schema.SAMPLE: np.arange(N_SAMPLES)}
     n_timesteps = len(next(iter(layers.values())))
-    labels = np.zeros(N_SAMPLES, np.int64)
-    wrong = (np.arange(N_SAMPLES) >= n_right).astype(np.int64)
+    wrong = (np.arange(N_SAMPLES) >= (n_right or 0)).astype(np.int64)
+    root = xr.Dataset({schema.PREDICTION: (schema.SAMPLE, wrong)}, coords=samples)
+    if n_right is not None:
+        root[schema.LABEL] = (schema.SAMPLE, np.zeros(N_SAMPLES, np.int64))
     recording = {
-        schema.ROOT: xr.Dataset(
-            {
-                schema.LABEL: (schema.SAMPLE, labels),
-                schema.PREDICTION: (schema.SAMPLE, wrong),
-            },
-            coords=samples,
-        ),
+        schema.ROOT: root,
         schema.INPUT_NODE: xr.Dataset(
             {
                 schema.FRAMES: (

@@ -41,7 +41,7 @@ def figure(
     quiet: bool,
     **options: Any,
 ) -> None:
-    """Draw a figure of the paper for your networks.
+    r"""Draw a figure of the paper for your networks.
 
     \b
     1  a neuron, event frames, noise and normal channels (vanilla, then ASA)

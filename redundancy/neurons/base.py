@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from redundancy.registry import Registry
 
@@ -22,7 +22,8 @@ class NeuronDescription:
         Name of its class.
     framework : str
         The library it comes from.
-    v_threshold : float
+    v_threshold : float or tuple of float
+        One number, or one a channel.
     v_reset : float or None
         None where a spike subtracts the threshold (soft reset).
     fires_at : {">=", ">"}
@@ -33,10 +34,24 @@ class NeuronDescription:
 
     neuron_type: str
     framework: str
-    v_threshold: float
+    v_threshold: float | tuple[float, ...]
     v_reset: float | None
     fires_at: Literal[">=", ">"]
     has_time_axis: bool
+
+    @property
+    def firing_rule(self) -> str:
+        """The condition under which the neuron fires, for people."""
+        if isinstance(self.v_threshold, tuple):
+            low, high = min(self.v_threshold), max(self.v_threshold)
+            return f"{self.fires_at} {low:g} to {high:g} (a threshold per channel)"
+        return f"{self.fires_at} {self.v_threshold:g}"
+
+
+def thresholds_of(value: Any) -> float | tuple[float, ...]:
+    """Return a module's threshold, a number or a tensor with one a channel, in plain numbers."""
+    numbers = [float(number) for number in getattr(value, "flatten", lambda: [value])()]
+    return numbers[0] if len(numbers) == 1 else tuple(numbers)
 
 
 class NeuronAdapter(Protocol):

@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
-from redundancy.neurons.base import NEURON_ADAPTERS, NeuronDescription
+from redundancy.neurons.base import NEURON_ADAPTERS, NeuronDescription, thresholds_of
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -30,7 +30,7 @@ class _SpikingJellyNode(ABC):
         return NeuronDescription(
             neuron_type=type(module).__name__,
             framework="spikingjelly",
-            v_threshold=float(node.v_threshold),
+            v_threshold=thresholds_of(node.v_threshold),
             v_reset=None if node.v_reset is None else float(node.v_reset),
             fires_at=">=",
             has_time_axis=node.step_mode == "m",

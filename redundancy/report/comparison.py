@@ -59,10 +59,10 @@ class ComparisonReport:
     """
 
     networks: Mapping[str, Results]
-    selection: Selection = Selection()
+    selection: Selection = field(default_factory=Selection)
     rules: PatternRules = field(default_factory=PatternRules)
     rule: Rule = "potential"
-    energy: EnergyReport = EnergyReport()
+    energy: EnergyReport = field(default_factory=EnergyReport)
     force: bool = False
 
     @cached_property

@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from redundancy import schema
+from redundancy.errors import UsageError
 from redundancy.stats.base import state_variable
 from redundancy.stats.layer_values import per_position, potential_sums
 
@@ -167,6 +168,8 @@ def synaptic_replicates(root: xr.Dataset, synapses: xr.Dataset) -> xr.Dataset:
 
 def interval(replicates: NDArray[np.float64], confidence: float = 0.95) -> tuple[float, float]:
     """Return the percentile interval of replicates, ignoring those that drew nothing."""
+    if not 0 < confidence < 1:
+        raise UsageError(f"the confidence must lie between 0 and 1, got {confidence}")
     known = replicates[np.isfinite(replicates)]
     if not known.size:
         return float("nan"), float("nan")

@@ -17,6 +17,8 @@ from redundancy.stats.layer_values import layer_thresholds, quantity_values
 
 # A histogram of a channel at a timestep has at most so many bins by default.
 _MOST_BINS = 1024
+# Each bin takes 8 bytes a channel and timestep; more than these are a slip.
+_TOO_MANY_BINS = 1 << 15
 # The bins of a pilot leave out this share of its values at either end; its range is
 # then widened by a share of itself on either side.
 _TAIL = 0.0005
@@ -41,6 +43,17 @@ def check_quantity(quantity: str) -> None:
     if quantity not in schema.QUANTITY_VARIABLES:
         raise UsageError(
             f"the quantity must be one of {', '.join(schema.QUANTITY_VARIABLES)}, got {quantity!r}"
+        )
+
+
+def check_bins(bin_width: float | None, bounds: tuple[float, float] | None) -> None:
+    """Raise a UsageError unless a width and a range of bins make sense, where given."""
+    if bin_width is not None and not 0 < bin_width < math.inf:
+        raise UsageError(f"the bin width must be positive and finite, got {bin_width}")
+    if bounds is not None and not -math.inf < bounds[0] < bounds[1] < math.inf:
+        raise UsageError(
+            f"the bins' range must run from low to high and be finite, got {bounds[0]:g} to "
+            f"{bounds[1]:g}"
         )
 
 
@@ -71,12 +84,17 @@ class MembranePotentialDistribution:
 
     def __post_init__(self) -> None:
         check_quantity(self.quantity)
-        if not (self.bin_width > 0 and math.isfinite(self.bin_width)):
-            raise UsageError(f"the bin width must be positive and finite, got {self.bin_width}")
+        check_bins(self.bin_width, None)
         if min(self.n_bins_below, self.n_bins_above) < 1:
             raise UsageError(
                 "there must be a bin below and one above the threshold, got "
                 f"{self.n_bins_below} and {self.n_bins_above}"
+            )
+        if self.n_bins_below + self.n_bins_above > _TOO_MANY_BINS:
+            raise UsageError(
+                f"a bin width of {self.bin_width:g} makes {self.n_bins_below + self.n_bins_above} "
+                f"bins, and at most {_TOO_MANY_BINS} are counted; widen the bins or narrow their "
+                "range"
             )
 
     @classmethod
@@ -105,6 +123,7 @@ class MembranePotentialDistribution:
             counted in the underflow and the overflow.
         """
         check_quantity(quantity)
+        check_bins(bin_width, bounds)
         values = quantity_values(recording, quantity)
         threshold = layer_thresholds(recording, values)
         low, high = _range_about(values, threshold)

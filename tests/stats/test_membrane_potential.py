@@ -285,7 +285,7 @@ class TestPilot:
     def test_whatever_the_values_the_bins_are_few_and_nothing_is_lost(self, drawn):
         values, v_th = drawn
         chosen = self.pilot(values, v_th)
-        assert 2 <= chosen.n_bins_below + chosen.n_bins_above <= 512
+        assert 2 <= chosen.n_bins_below + chosen.n_bins_above <= 1024
         assert math.log2(chosen.bin_width) == round(math.log2(chosen.bin_width))
         state = chosen.observe(plain.layer(values, v_th))
         assert (counted(state).sum(-1) == values[:, 0, 0].size).all()
@@ -336,7 +336,7 @@ class TestPilot:
         values = np.linspace(-40, 40, 64).reshape(64, 1, 1)
         chosen = self.pilot(values, 1.0, bin_width=0.0625)
         assert chosen.bin_width == 0.0625
-        assert chosen.n_bins_below + chosen.n_bins_above > 512
+        assert chosen.n_bins_below + chosen.n_bins_above > 1024
 
     @pytest.mark.parametrize("bounds", [(3.0, -2.0), (1.0, 1.0), (-math.inf, 1.0), (0.0, math.nan)])
     def test_bounds_that_are_none_are_refused(self, bounds):

@@ -92,7 +92,8 @@ def test_features_of_tiny_networks_are_all_there():
         assert len(table) == n_features
         assert not table.duplicated(["layer", "time", "channel"]).any()
     for layer, errors in results.quantization_errors.items():
-        rows = quantization_error_table(results).query("layer == @layer")
+        table = quantization_error_table(results)
+        rows = table[table["layer"] == layer]
         np.testing.assert_array_equal(
             rows[schema.QE_SCALED], errors[schema.QE_SCALED].values.ravel()
         )
