@@ -3,9 +3,13 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+ANALYZE := $(BIN)/analyze
 DEMO ?= figures/demo
+RESULTS = $(DEMO)/vanilla/results.nc $(DEMO)/asa/results.nc
+# Folder of N-MNIST recordings; without it `make reproduce` leaves N-MNIST out.
+NMNIST ?= $(wildcard ../shared/data/nmnist)
 
-.PHONY: demo figures test lint bench clean
+.PHONY: demo figures reproduce test lint bench clean
 .DEFAULT_GOAL := demo
 
 # The virtual environment, with pinned packages; made once, and again only when
@@ -18,18 +22,27 @@ $(READY): setup.cfg pyproject.toml constraints.txt
 		--constraint constraints.txt --editable '.[dev]'
 	@touch $(READY)
 
-demo: $(READY)  ## analyse the shipped vanilla and ASA networks
-	@$(BIN)/analyze spike-features checkpoints/gait-vanilla.pt --out $(DEMO)/vanilla --overwrite
+demo: $(READY)  ## analyse the shipped vanilla and ASA networks and compare them
+	@$(ANALYZE) spike-features checkpoints/gait-vanilla.pt --out $(DEMO)/vanilla --overwrite
 	@echo
-	@$(BIN)/analyze spike-features checkpoints/gait-asa.pt --out $(DEMO)/asa --overwrite
+	@$(ANALYZE) spike-features checkpoints/gait-asa.pt --out $(DEMO)/asa --overwrite
 	@echo
-	@echo "figures:"
-	@ls $(DEMO)/vanilla/*.png $(DEMO)/asa/*.png
+	@$(ANALYZE) compare $(RESULTS) --out $(DEMO)/compare --overwrite
+	@echo
+	@echo "look at: $(DEMO)/compare/figure_6_spike_patterns.png and the tables beside it,"
+	@echo "$(DEMO)/vanilla/figure_2_spike_features.png, $(DEMO)/asa/figure_5_spike_features.png"
 
 figures: demo  ## remake the gallery shown in the README
+	@$(ANALYZE) figure 1 $(RESULTS) --out $(DEMO)/compare --quiet
+	@$(ANALYZE) ghost-features $(DEMO)/vanilla/results.nc --quiet
 	@mkdir -p figures/gallery
 	@cp $(DEMO)/vanilla/figure_2_spike_features.png $(DEMO)/vanilla/event_frames.png \
-		$(DEMO)/asa/figure_5_spike_features.png figures/gallery/
+		$(DEMO)/vanilla/ghost_groups.png $(DEMO)/vanilla/ghost_similarity.png \
+		$(DEMO)/asa/figure_5_spike_features.png $(DEMO)/compare/figure_1.png \
+		$(DEMO)/compare/figure_6_spike_patterns.png $(DEMO)/compare/energy.png figures/gallery/
+
+reproduce: $(READY)  ## restate the paper's observations and tables, in figures/REPRODUCTION.md
+	@$(ANALYZE) reproduce $(if $(NMNIST),--nmnist $(NMNIST))
 
 test: $(READY)  ## run every test
 	@$(BIN)/python -m pytest -n 2

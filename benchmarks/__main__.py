@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from redundancy.analysis import analyze, merge_states, observe
+from redundancy.analysis import analyze
 from redundancy.datasets.base import Batch, iterate_batches
 from redundancy.networks import build_network
+from redundancy.observation import AnalysisOptions, Observer, merge_states
 from redundancy.process import keep_heap
 from redundancy.report.text import format_table
 
@@ -89,7 +90,7 @@ def _after_the_first(network, dataset, batch_size):  # type: ignore[no-untyped-d
     """Yield, again and again, the recordings of one pass over the dataset."""
     from redundancy.recording import Recorder
 
-    with Recorder(network) as recorder:
+    with Recorder(network, quantities=AnalysisOptions().recorded) as recorder:
         recorder.record(dataset.batch(0, batch_size).frames)
         while True:
             yield (
@@ -99,9 +100,10 @@ def _after_the_first(network, dataset, batch_size):  # type: ignore[no-untyped-d
 
 
 def _consume(recordings: Iterable) -> None:  # type: ignore[type-arg]
-    state = None
+    state = observer = None
     for recording in recordings:
-        observed = observe(recording)
+        observer = observer or Observer(recording, AnalysisOptions())
+        observed = observer.observe(recording)
         state = observed if state is None else merge_states(state, observed)
 
 

@@ -57,9 +57,7 @@ def inspect_network(
         if name in adapters:
             described = adapters[name].describe(module)
             reset = "soft reset" if described.v_reset is None else f"reset to {described.v_reset:g}"
-            layers[name]["detail"] = (
-                f"fires at {described.firing_rule}, {reset}"
-            )
+            layers[name]["detail"] = f"fires at {described.firing_rule}, {reset}"
             layers[name]["n_neurons"] = math.prod(shape)
 
     handles = [module.register_forward_hook(note) for module in names]

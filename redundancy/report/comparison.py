@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -28,10 +28,12 @@ if TYPE_CHECKING:
     from redundancy.results import Results
 
 
+# How a quantity is called, and in what units it is shown.
 _LABELS = {
-    schema.NASFR: "NASFR",
-    schema.QE: "quantization error",
-    schema.ENERGY: "energy (pJ a sample)",
+    schema.ACCURACY: ("accuracy (%)", 100.0),
+    schema.NASFR: ("NASFR", 1.0),
+    schema.QE: ("quantization error", 1.0),
+    schema.ENERGY: ("energy (µJ a sample)", 1e-6),
 }
 
 
@@ -126,17 +128,11 @@ class ComparisonReport:
 
     def text(self) -> str:
         """Return the headline numbers with their intervals, and what to mind."""
+        headline = self.comparison.headline
         rows = [
-            [
-                _LABELS.get(str(row.quantity), str(row.quantity)),
-                str(row.network),
-                f"{row.value:.4g}",
-                _interval(row.low, row.high),
-                "" if pd.isna(row.change) else f"{row.change:+.4g}",
-                "" if pd.isna(row.change_low) else _interval(row.change_low, row.change_high),
-                "" if pd.isna(row.change_percent) else f"{row.change_percent:+.1f} %",
-            ]
-            for row in self.comparison.headline.itertuples()
+            self._headline_row(row)
+            for quantity in headline["quantity"].unique()
+            for row in headline[headline["quantity"] == quantity].itertuples()
         ]
         first = next(iter(self.networks))
         header = [
@@ -150,6 +146,19 @@ class ComparisonReport:
         names = [f"{name}: {heading(results)}" for name, results in self.networks.items()]
         parts = [*names, "", format_table(header, rows), "", self._redundant_spikes(), "", *notes]
         return "\n".join(parts)
+
+    @staticmethod
+    def _headline_row(row: Any) -> list[str]:
+        label, scale = _LABELS.get(str(row.quantity), (str(row.quantity), 1.0))
+        return [
+            label,
+            str(row.network),
+            f"{scale * row.value:.4g}",
+            _interval(scale * row.low, scale * row.high),
+            "" if pd.isna(row.change) else f"{scale * row.change:+.4g}",
+            _interval(scale * row.change_low, scale * row.change_high),
+            "" if pd.isna(row.change_percent) else f"{row.change_percent:+.1f} %",
+        ]
 
     def _redundant_spikes(self) -> str:
         """Return which share of each network's spikes noise features fire, by both rules."""

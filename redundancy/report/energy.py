@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import xarray as xr
+
 from redundancy import schema
 from redundancy.files import atomic_path
 from redundancy.report.output import figure_of
@@ -15,8 +17,6 @@ from redundancy.stats.energy import energy_change
 from redundancy.tables import energy_rows
 
 if TYPE_CHECKING:
-    import xarray as xr
-
     from redundancy.report.output import Drawing
     from redundancy.results import Results
 
@@ -61,7 +61,8 @@ class EnergyReport:
         """Yield the name of the figure and how to draw it."""
         from redundancy import plots
 
-        yield "energy", lambda: figure_of(plots.plot_energy(self.tables_of(networks)))
+        tables = {name: _attention_as_one(t) for name, t in self.tables_of(networks).items()}
+        yield "energy", lambda: figure_of(plots.plot_energy(tables))
 
     def text(self, networks: Mapping[str, Results]) -> str:
         """Return the table of every network, and eq. 11 between the first and each other."""
@@ -81,6 +82,21 @@ class EnergyReport:
                 f"energy added {_joules(float(change[schema.DELTA_ENERGY]))}"
             )
         return "\n\n".join(blocks)
+
+
+def _attention_as_one(table: xr.Dataset) -> xr.Dataset:
+    """Return a table whose layers inside attention are one row, the last."""
+    inside = table[schema.ROLE] == "attention"
+    if not inside.any():
+        return table
+    counts = [schema.ACS, schema.MACS, schema.ENERGY]
+    # Nothing else of the table is drawn.
+    main = table[counts].isel({schema.SYNAPSE: ~inside.values}).reset_coords(drop=True)
+    attention = table[counts].isel({schema.SYNAPSE: inside.values}).sum(schema.SYNAPSE)
+    attention = attention.expand_dims({schema.SYNAPSE: ["attention"]})
+    return xr.concat(
+        [main, attention], dim=schema.SYNAPSE, coords="minimal", compat="override", join="outer"
+    ).assign_attrs(table.attrs)
 
 
 def _table_text(table: xr.Dataset) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 
 from redundancy import schema
 from redundancy.files import write_text
+from redundancy.report.energy import EnergyReport
 from redundancy.report.membrane_potential import layer_results
 from redundancy.report.output import Selection, draw_all, figure_of
 from redundancy.reproduction.networks import VARIANTS, Task
@@ -232,12 +233,8 @@ def _drawings(task: Task, runs: Runs) -> Iterator[Drawing]:
         lambda: plots.pattern_scatter_figure(shown, time=time, rule="spatial"),
     )
     yield f"{task.key}_figure_6", lambda: plots.figure_6(shown, time=time, rule="spatial")
-    yield (
-        f"{task.key}_table_3_energy",
-        lambda: figure_of(
-            plots.plot_energy({name: results.energy() for name, results in networks.items()})
-        ),
-    )
+    for name, draw in EnergyReport().drawings(networks):
+        yield f"{task.key}_table_3_{name}", draw
     yield (
         f"{task.key}_table_4_quantization_error",
         lambda: figure_of(

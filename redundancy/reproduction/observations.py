@@ -56,13 +56,24 @@ def observations(vanilla: Sequence[Results]) -> Iterator[Observation]:
     yield _ghosts(vanilla)
     yield _steady_rate(vanilla)
     rate = [_tell(results, "rate") for results in vanilla]
+    places = [_likeness_to_input(results) for results in vanilla]
     yield Observation(
         3,
         "the channel's firing rate (C-SFR) tells noise from normal features, the neuron's "
-        "(N-SFR) where they are",
-        f"seen if the C-SFR ranks a noise feature above a normal one with probability >= {TELLS}",
-        {"probability by C-SFR": rate},
-        bool(np.mean(rate) >= TELLS),
+        "(N-SFR) where in the input they look",
+        f"seen if the C-SFR ranks a noise feature above a normal one with probability >= {TELLS}, "
+        "and the N-SFR maps of normal features correlate with the mean events more than those of "
+        "noise features, above 0 and below it",
+        {
+            "probability by C-SFR": rate,
+            "correlation of N-SFR and events, normal features": [here for here, _ in places],
+            "correlation of N-SFR and events, noise features": [off for _, off in places],
+        },
+        bool(
+            np.mean(rate) >= TELLS
+            and np.mean([here for here, _ in places]) > 0
+            and np.mean([off for _, off in places]) < 0
+        ),
     )
     for number, name, what in (
         (4, "distance", "peak-to-threshold distance (PTD)"),
@@ -135,6 +146,49 @@ def _tell(results: Results, name: str) -> float:
             if noise.size and normal.size:
                 shares.append(_probability_above(noise, normal))
     return float(np.mean(shares)) if shares else float("nan")
+
+
+def _likeness_to_input(results: Results) -> tuple[float, float]:
+    """Return how N-SFR maps of normal, and of noise, features correlate with the events.
+
+    The mean over layers with maps, timesteps and features of the correlation over
+    positions with the mean events of that timestep, averaged in the cells of the map.
+    """
+    events = results.input_events[schema.MEAN_FRAMES].sum(schema.CHANNEL)
+    found: dict[int, list[float]] = {NORMAL: [], NOISE: []}
+    for layer, patterns in results.patterns().items():
+        n_sfr = results.firing_rates[layer][schema.N_SFR]
+        if schema.Y not in n_sfr.dims:
+            continue
+        cells = _mean_in_cells(events.values, (n_sfr.sizes[schema.Y], n_sfr.sizes[schema.X]))
+        likeness = _correlation(n_sfr.values, cells[:, None])
+        codes = patterns[schema.PATTERN_SPATIAL].values
+        for code, values in found.items():
+            values.extend(likeness[(codes == code) & np.isfinite(likeness)])
+    return (
+        float(np.mean(found[NORMAL])) if found[NORMAL] else float("nan"),
+        float(np.mean(found[NOISE])) if found[NOISE] else float("nan"),
+    )
+
+
+def _mean_in_cells(frames: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.float64]:
+    """Return frames (time, y, x) averaged in the cells of a smaller grid."""
+    for axis, n_cells in ((1, size[0]), (2, size[1])):
+        start = np.arange(n_cells) * frames.shape[axis] // n_cells
+        width = np.diff([*start, frames.shape[axis]])
+        width = width[:, None] if axis == 1 else width
+        frames = np.add.reduceat(frames, start, axis=axis) / width
+    return frames
+
+
+def _correlation(maps: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return Pearson's correlation over the last two axes, NaN where a map is constant."""
+    maps = maps - maps.mean((-2, -1), keepdims=True)
+    other = other - other.mean((-2, -1), keepdims=True)
+    scale = np.sqrt((maps**2).sum((-2, -1)) * (other**2).sum((-2, -1)))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        correlation: NDArray[np.float64] = (maps * other).sum((-2, -1)) / scale
+    return correlation
 
 
 def _probability_above(high: NDArray[np.float64], low: NDArray[np.float64]) -> float:

@@ -35,9 +35,10 @@ def ghost_table(results: Results, threshold: float = 0.9) -> pd.DataFrame:
     DataFrame
         One row a layer: ``layer``, ``n_channels``, ``n_null`` (channels without a spike),
         ``ghost_ratio_cosine``, ``..._pearson``, ``..._ssim``, ``..._jaccard`` (means over
-        timesteps), NaN for measures of maps where there are none;
-        ``temporal_ghost_ratio`` over all timesteps, ``effective_rank``, ``participation_ratio`` (means over timesteps) and
-        ``cka_next``, the mean linear CKA of neighbouring timesteps.
+        timesteps; NaN for measures of maps where there are none),
+        ``temporal_ghost_ratio`` over all timesteps, ``effective_rank``,
+        ``participation_ratio`` (means over timesteps) and ``cka_next``, the mean linear
+        CKA of neighbouring timesteps.
     """
     import pandas as pd
 

@@ -70,6 +70,11 @@ def test_latex_is_booktabs_and_escaped(frame):
     ]
 
 
+def test_a_backslash_before_a_bar_is_no_end_of_a_cell():
+    markdown = to_markdown(pd.DataFrame({"layer": ["a\\|b"]}))
+    assert markdown.splitlines()[-1] == r"| a\\\|b |"
+
+
 def test_csv_keeps_every_digit(frame):
     frame["nasfr"] = [1 / 3, float("nan")]
     again = pd.read_csv(io.StringIO(to_csv(frame)))
