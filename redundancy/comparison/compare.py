@@ -152,9 +152,11 @@ def _paired_names(networks: Mapping[str, Results]) -> set[str]:
 def _interval_notes(networks: Mapping[str, Results], level: float) -> list[str]:
     first = next(iter(networks))
     unpaired = [name for name in networks if name not in _paired_names(networks) | {first}]
+    drawn = networks[first].attributes.get(schema.STATISTICS, {})
     notes = [
-        f"Intervals: {100 * level:g} % of a bootstrap over samples; those of changes resample the "
-        "same samples in both networks."
+        f"Intervals: {100 * level:g} % of a bootstrap over samples "
+        f"({drawn.get('n_replicates', 'unknown')} replicates, seed {drawn.get('seed', 'unknown')}); "
+        "those of changes resample the same samples in both networks."
     ]
     if unpaired:
         notes.append(
