@@ -10,20 +10,27 @@ from redundancy.version import __version__
 if TYPE_CHECKING:
     from redundancy.analysis import analyze
     from redundancy.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+    from redundancy.comparison import Comparison, compare
     from redundancy.datasets import build_dataset
     from redundancy.errors import RedundancyError
     from redundancy.networks import build_network
+    from redundancy.observation import AnalysisOptions
     from redundancy.recording import Recorder
     from redundancy.results import Results, load_results
+    from redundancy.stats import PatternRules
 
 _HOMES = {
+    "AnalysisOptions": "observation",
     "Checkpoint": "checkpoint",
+    "Comparison": "comparison",
+    "PatternRules": "stats",
     "Recorder": "recording",
     "RedundancyError": "errors",
     "Results": "results",
     "analyze": "analysis",
     "build_dataset": "datasets",
     "build_network": "networks",
+    "compare": "comparison",
     "load_checkpoint": "checkpoint",
     "load_results": "results",
     "save_checkpoint": "checkpoint",
@@ -38,7 +45,10 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
+    "AnalysisOptions",
     "Checkpoint",
+    "Comparison",
+    "PatternRules",
     "Recorder",
     "RedundancyError",
     "Results",
@@ -46,6 +56,7 @@ __all__ = [
     "analyze",
     "build_dataset",
     "build_network",
+    "compare",
     "load_checkpoint",
     "load_results",
     "save_checkpoint",
