@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,9 +41,12 @@ class Checkpoint:
     sha256 : str
         Of the file it was read from; empty before it is saved.
     format : str
-        The checkpoint format it was read as.
+        The checkpoint format it was read as; ``", in part"`` follows where weights were
+        left out.
     notes : tuple of str
         What a user should know about how the file was understood.
+    partial : bool
+        Whether weights that do not fit are left out rather than refused.
     """
 
     network: str
@@ -55,6 +58,7 @@ class Checkpoint:
     sha256: str = ""
     format: str = "redundancy"
     notes: tuple[str, ...] = ()
+    partial: bool = False
 
     @property
     def frame_shape(self) -> tuple[int, int, int, int]:
@@ -69,15 +73,45 @@ class Checkpoint:
         Raises
         ------
         CheckpointError
-            If a weight is missing, unexpected or of another shape.
+            If a weight is missing, unexpected or of another shape; with `partial`, if
+            none fits. What is missing then starts as a fresh network does, the same
+            each time.
         """
-        network = build_network(self.network, **self.network_arguments)
-        _check_fit(self.network, network.state_dict(), self.state_dict)
-        network.load_state_dict(dict(self.state_dict))
+        import torch
+
+        if not self.partial:
+            network = build_network(self.network, **self.network_arguments)
+            misfits = find_misfits(network.state_dict(), self.state_dict)
+            if misfits:
+                raise CheckpointError(
+                    f"the weights do not fit {self.network} with the given arguments: "
+                    f"{_shortened(misfits)}. Give the arguments it was trained with as "
+                    "--network-arg key=value, or take what fits with --partial."
+                )
+            network.load_state_dict(dict(self.state_dict))
+            return network.eval()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            network = build_network(self.network, **self.network_arguments)
+        fitting = _fitting(network.state_dict(), self.state_dict)
+        if not fitting:
+            raise CheckpointError(
+                f"no weight of the checkpoint fits {self.network} with the given arguments; give "
+                "those it was trained with as --network-arg key=value"
+            )
+        network.load_state_dict(fitting, strict=False)
         return network.eval()
 
 
-def _check_fit(name: str, expected: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> None:
+def find_misfits(expected: Mapping[str, Tensor], given: Mapping[str, Any]) -> list[str]:
+    """Return what of `given` is no tensor, missing, unexpected or misshapen, a phrase each.
+
+    Parameters
+    ----------
+    expected : mapping of str to Tensor
+        The state_dict of the network.
+    given : mapping of str to Tensor
+    """
     problems = [
         f"{key} is a {type(value).__name__}, not a tensor"
         for key, value in given.items()
@@ -90,13 +124,34 @@ def _check_fit(name: str, expected: Mapping[str, Tensor], given: Mapping[str, Te
         for key, tensor in expected.items()
         if hasattr(given.get(key), "shape") and given[key].shape != tensor.shape
     ]
-    if problems:
-        shown = "; ".join(problems[:6])
-        more = f"; and {len(problems) - 6} more" if len(problems) > 6 else ""
-        raise CheckpointError(
-            f"the weights do not fit {name} with the given arguments: {shown}{more}. "
-            "Give the arguments it was trained with as --network-arg key=value."
-        )
+    return problems
+
+
+def _fitting(expected: Mapping[str, Tensor], given: Mapping[str, Any]) -> dict[str, Tensor]:
+    return {
+        key: given[key]
+        for key, tensor in expected.items()
+        if getattr(given.get(key), "shape", None) == tensor.shape
+    }
+
+
+def _shortened(misfits: Sequence[str]) -> str:
+    more = f"; and {len(misfits) - 6} more" if len(misfits) > 6 else ""
+    return "; ".join(misfits[:6]) + more
+
+
+def _with_partial_notes(checkpoint: Checkpoint) -> Checkpoint:
+    """Return the checkpoint to be loaded in part, with a note on what is left out."""
+    partial = replace(checkpoint, partial=True)
+    misfits = find_misfits(partial.build_network().state_dict(), partial.state_dict)
+    if not misfits:
+        return partial
+    note = (
+        f"loaded in part: {len(misfits)} weights do not fit and are left out, or start as those "
+        f"of an untrained network: {_shortened(misfits)}"
+    )
+    # The format goes into the results of every analysis.
+    return replace(partial, format=f"{partial.format}, in part", notes=(*partial.notes, note))
 
 
 def save_checkpoint(path: str | os.PathLike[str], checkpoint: Checkpoint) -> None:
@@ -125,6 +180,7 @@ def load_checkpoint(
     *,
     checkpoint_format: str = "auto",
     network_arguments: Mapping[str, Any] | None = None,
+    partial: bool = False,
 ) -> Checkpoint:
     """Open a trained network.
 
@@ -135,6 +191,9 @@ def load_checkpoint(
         ``"redundancy"`` (ours), one of the foreign formats, or recognised by its keys.
     network_arguments : mapping, optional
         Override what the file says or leaves open.
+    partial : bool, default False
+        Leave out weights that do not fit the network instead of refusing them when it
+        is built; a note lists them.
 
     Raises
     ------
@@ -149,17 +208,26 @@ def load_checkpoint(
     if checkpoint_format == "auto":
         checkpoint_format = recognise_format(content)
     if checkpoint_format == "redundancy":
-        return _from_ours(Path(path), content, overrides, sha256)
+        checkpoint = _from_ours(Path(path), content, overrides, sha256)
+    else:
+        checkpoint = _from_theirs(checkpoint_format, content, overrides, sha256)
+    return _with_partial_notes(checkpoint) if partial else checkpoint
+
+
+def _from_theirs(
+    checkpoint_format: str, content: Any, overrides: Mapping[str, Any], sha256: str
+) -> Checkpoint:
     translated = CHECKPOINT_FORMATS.get(checkpoint_format)(content)
+    arguments = complete_arguments(
+        translated.network, {**translated.network_arguments, **overrides}
+    )
     return Checkpoint(
         network=translated.network,
-        network_arguments=complete_arguments(
-            translated.network, {**translated.network_arguments, **overrides}
-        ),
+        network_arguments=arguments,
         state_dict=translated.state_dict,
         sha256=sha256,
         format=checkpoint_format,
-        notes=translated.notes,
+        notes=(*translated.notes, *translated.notes_on(arguments)),
     )
 
 

@@ -10,7 +10,18 @@ from redundancy.forward import default_forward, reset_state
 from redundancy.neurons import find_spiking_layers
 
 if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+def _shape_of_one(module: nn.Module, output: Tensor) -> tuple[int, ...]:
+    """Return the shape of an output without its axes of time and sample."""
     from torch import nn
+
+    # These work on frames, in which axes of time and sample may be joined.
+    if isinstance(module, nn.Conv2d | nn.BatchNorm2d):
+        return tuple(output.shape[-3:])
+    multi_step = getattr(module, "step_mode", "m") == "m"
+    return tuple(output.shape[2 if multi_step else 1 :])
 
 
 def inspect_network(
@@ -51,8 +62,7 @@ def inspect_network(
             "detail": "",
         }
         if isinstance(output, torch.Tensor):
-            multi_step = getattr(module, "step_mode", "m") == "m"
-            shape = output.shape[2 if multi_step else 1 :]
+            shape = _shape_of_one(module, output)
             layers[name]["output"] = " x ".join(map(str, shape))
         if name in adapters:
             described = adapters[name].describe(module)

@@ -40,8 +40,12 @@ _LONG_NAMES = {
 
 @dataclass
 class Call:
-    """What one call of a neuron module left behind; arrays are (time, sample, ...)."""
+    """What one call of a neuron module left behind; arrays are (time, sample, ...).
 
+    `number` is its place among the calls of all neurons of the network.
+    """
+
+    number: int
     arrays: dict[str, list[NDArray[Any]]]
 
 
@@ -55,9 +59,9 @@ class Probe:
     quantities: Sequence[str]
     description: NeuronDescription
     calls: list[Call] = field(default_factory=list)
-    first_call: int = 0
     dtype: torch.dtype | None = None
     _before: Tensor | float = 0.0
+    _number: int = 0
     _counter: Iterator[int] = field(default_factory=itertools.count)
 
     def attach(self, counter: Iterator[int]) -> Iterator[Any]:
@@ -67,9 +71,7 @@ class Probe:
         yield self.module.register_forward_hook(self._on_exit, with_kwargs=True)
 
     def _on_entry(self, module: nn.Module, args: Any, kwargs: Any) -> None:
-        number = next(self._counter)
-        if not self.calls:
-            self.first_call = number
+        self._number = next(self._counter)
         before = self.adapter.potential(module)
         # The module may overwrite its state in place.
         self._before = before if isinstance(before, float | int) else before.clone()
@@ -79,6 +81,8 @@ class Probe:
         spikes = output[0] if isinstance(output, tuple) else output
         if not self.description.has_time_axis:
             currents, spikes = currents.unsqueeze(0), spikes.unsqueeze(0)
+        elif axis := self.description.time_axis:
+            currents, spikes = currents.movedim(axis, 0), spikes.movedim(axis, 0)
         self.calls.append(self._read(currents, spikes))
 
     def _read(self, currents: Tensor, spikes: Tensor) -> Call:
@@ -102,11 +106,12 @@ class Probe:
                 value = fired.to(torch.uint8) if name == schema.SPIKE else values[name]
                 keep[name].append(_to_numpy(value))
         after = self.adapter.potential(self.module)
-        if carried is not None and isinstance(after, torch.Tensor):
+        if carried is not None:
             # What is not finite stays so where it does not fire, up to the last timestep.
             self._check_finite(carried.unsqueeze(0))
-            self._check_carried(carried, after)
-        return Call(keep)
+            if isinstance(after, torch.Tensor):
+                self._check_carried(carried, after)
+        return Call(self._number, keep)
 
     def _check_finite(self, values: Tensor) -> None:
         """Refuse currents or potentials (time, ...) that are NaN or infinite."""
@@ -156,8 +161,8 @@ class Probe:
 
 def layers_of(
     probe: Probe, n_samples: int, n_timesteps: int, looped: bool
-) -> Iterator[tuple[str, xr.Dataset]]:
-    """Yield each of a module's uses in one forward pass as a layer.
+) -> Iterator[tuple[int, str, xr.Dataset]]:
+    """Yield each of a module's uses in one forward pass: number of its call, name, layer.
 
     A multi-step module is called once a use, a single-step one once a timestep and
     use: with `looped`, the whole network runs timestep by timestep, so that the uses
@@ -186,7 +191,7 @@ def layers_of(
             long_name, units = _LONG_NAMES[quantity]
             variables[quantity] = (dims, array, {"long_name": long_name, "units": units})
             _check_thresholds(name, probe.description, array.shape[2])
-        yield name, xr.Dataset(variables, attrs=_layer_attributes(probe))
+        yield own[0].number, name, xr.Dataset(variables, attrs=_layer_attributes(probe))
 
 
 def _check_thresholds(name: str, description: NeuronDescription, n_channels: int) -> None:

@@ -213,18 +213,17 @@ class Recorder:
         nodes = {schema.ROOT: root, schema.INPUT_NODE: _input_dataset(frames, samples)}
         if self._synapses:
             nodes[schema.SYNAPSE_NODE] = self._synapses.dataset(samples, n_timesteps)
-        called = [probe for probe in self._probes if probe.calls]
-        position = 0
-        for probe in sorted(called, key=lambda probe: probe.first_call):
-            for name, dataset in layers_of(probe, n_samples, n_timesteps, self._looped):
-                if name in nodes:
-                    raise RecordingError(
-                        f"two nodes of the recording would be called {name!r}; rename that module"
-                    )
-                dataset.attrs[schema.POSITION] = position
-                nodes[name] = dataset.assign_coords({schema.SAMPLE: samples})
-                position += 1
+        layers: list[tuple[int, str, xr.Dataset]] = []
+        for probe in self._probes:
+            layers += layers_of(probe, n_samples, n_timesteps, self._looped)
             probe.calls.clear()
+        for position, (_, name, dataset) in enumerate(sorted(layers, key=lambda layer: layer[0])):
+            if name in nodes:
+                raise RecordingError(
+                    f"two nodes of the recording would be called {name!r}; rename that module"
+                )
+            dataset.attrs[schema.POSITION] = position
+            nodes[name] = dataset.assign_coords({schema.SAMPLE: samples})
         return nodes
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from redundancy.checkpoint import Checkpoint
 from redundancy.datasets import build_dataset
 from redundancy.datasets.base import Dataset
+from redundancy.datasets.presets import with_preset
 from redundancy.errors import UsageError
 
 if TYPE_CHECKING:
@@ -79,10 +80,11 @@ def dataset_for(
             "such as --data nmnist:FOLDER or --data frames:FILE.npz (see analyze list datasets)"
         )
     spec = data or checkpoint.dataset or ""
-    known = checkpoint.dataset_arguments if spec.partition(":")[0] == checkpoint.dataset else {}
-    dataset = build_dataset(
-        spec, split=split, progress=progress, **{**known, **dict(arguments or {})}
-    )
+    name = spec.partition(":")[0]
+    known = checkpoint.dataset_arguments if name == checkpoint.dataset else {}
+    # A preset replaces what the checkpoint was trained with, so it must be spelt out first.
+    given = with_preset(name, arguments or {})
+    dataset = build_dataset(spec, split=split, progress=progress, **{**known, **given})
     _check_fit(checkpoint, dataset)
     return dataset
 

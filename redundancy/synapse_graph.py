@@ -17,7 +17,8 @@ INPUT_NAME = "input"
 # Modules that weigh their input by what convolutions or fully connected layers inside
 # make of it; these layers are no part of the network's main path.
 _ATTENTION = {
-    "redundancy.networks.asa.ASA1",
+    "redundancy.networks.asa.AdvanceSpatialAttention",
+    "redundancy.networks.gac.GatedAttention",
     "spikingjelly.activation_based.layer.attention.TemporalWiseAttention",
     "spikingjelly.activation_based.layer.attention.MultiDimensionalAttention",
 }
@@ -48,7 +49,8 @@ class SynapseFacts:
         Normalised values and neuron updates a sample, over all timesteps, between this
         layer of the main path and the next one called.
     rescale_elements : int
-        Values a sample that the attention module it is the last layer of weighs.
+        Values a sample that the attention module it is the last layer of weighs, as often
+        as it weighs them.
     shapes : list of tuple of int
         Of its inputs, call by call.
     """
@@ -71,6 +73,13 @@ def attention_modules(network: nn.Module) -> dict[str, nn.Module]:
         for name, module in network.named_modules()
         if any(qualified_name(base) in _ATTENTION for base in type(module).__mro__)
     }
+
+
+def _times_weighed(module: nn.Module) -> int:
+    """Return how often an attention module multiplies each feature."""
+    # SpikingJelly's weighs along time, along channels and in space, or some of these.
+    parts = [getattr(module, name, None) for name in ("ta", "ca", "sa")]
+    return max(sum(part is not None for part in parts), 1)
 
 
 class Tracer:
@@ -171,7 +180,8 @@ class Tracer:
     def _on_attention(self, name: str, values: Tensor, output: Any) -> None:
         if self._last_called.startswith(f"{name}."):
             weighed = output[0] if isinstance(output, tuple) else output
-            self.facts[self._last_called].rescale_elements += weighed.numel() // self._n_samples
+            n_weighed = _times_weighed(self._attention[name]) * weighed.numel()
+            self.facts[self._last_called].rescale_elements += n_weighed // self._n_samples
 
     def _mark(self, tensor: Tensor, mark: Mark) -> None:
         if tensor.grad_fn is not None:

@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from redundancy import schema
+from redundancy.neurons import find_spiking_layers
 from redundancy.synapse_geometry import (
     dense_operations,
     find_synaptic_layers,
@@ -64,13 +65,15 @@ class SynapseProbes:
     -----
     Sums are per sample. Which axis of a layer's input runs over samples is told from
     its shape in a run of another number of samples; an axis that joins time and samples
-    is taken to have time outside, as everywhere in this project. An input that has no
-    such axis, because the network made one of all samples, counts in full for each.
+    is taken to have time outside, as everywhere in this project, or samples outside if
+    all neurons of the network take (sample, time, ...). An input that has no such axis,
+    because the network made one of all samples, counts in full for each.
     """
 
     def __init__(self, network: nn.Module, forward: Forward) -> None:
         self._network, self._forward = network, forward
         self._modules = find_synaptic_layers(network)
+        self._samples_outside = _takes_samples_first(network)
         self._trace: SynapseTrace | None = None
         self._reset()
 
@@ -125,6 +128,8 @@ class SynapseProbes:
         met = weights_met(module, shape, shape_out)
         array = _to_array(values)
         outer = 1 if axis is None else math.prod(shape[: axis + 1]) // n_samples
+        if axis == 0 and self._samples_outside:
+            outer = 1
         sums, counts = np.zeros(n_samples), np.zeros((n_samples, len(_COUNTED)), np.int64)
         count_inputs(array.reshape(outer, n_samples, -1, len(met)), met, sums, counts)
         n_inputs = array.size // n_samples
@@ -198,6 +203,15 @@ class SynapseProbes:
             },
             attrs={schema.N_TIMESTEPS: n_timesteps},
         )
+
+
+def _takes_samples_first(network: nn.Module) -> bool:
+    modules = dict(network.named_modules())
+    described = [
+        adapter.describe(modules.get(name, network))
+        for name, adapter in find_spiking_layers(network).items()
+    ]
+    return all(neuron.has_time_axis and neuron.time_axis == 1 for neuron in described)
 
 
 def _coordinates_of(module: nn.Module, facts: SynapseFacts) -> dict[str, str | int]:

@@ -35,6 +35,8 @@ FLOORS = (
         "recording",
         "checkpoint",
         "checkpoint_formats",
+        "asa_snn_checkpoint",
+        "gac_checkpoint",
     },
     {"results", "observation", "analysis", "training", "recording_file", "inspection", "sources"},
     {"tables", "comparison", "report"},
@@ -175,9 +177,13 @@ def test_statistics_and_plots_know_no_network_library() -> None:
 
 
 def test_only_plots_and_the_report_draw() -> None:
-    users = users_of("matplotlib", "seaborn", "PIL")
+    users = users_of("matplotlib", "seaborn")
     assert users <= {"plots", "report"}
     assert "plots" in users
+
+
+def test_only_datasets_read_images() -> None:
+    assert users_of("PIL") <= {"plots", "report", "datasets"}
 
 
 def test_only_the_command_line_knows_click() -> None:

@@ -29,11 +29,13 @@ def unpack(packed, shape):
     return np.unpackbits(packed)[: np.prod(shape)].reshape(shape)
 
 
-def record(checkpoint):
+def record(checkpoint, **arguments):
     """Return our recording of the oracle's inputs."""
     inputs = np.load(oracle_file("A_vanilla_T6.npz"))  # all networks ran on these
     frames = unpack(inputs["inputs_packed"], inputs["inputs_shape"]).astype(np.float32)
-    network = load_checkpoint(oracle_file(checkpoint), checkpoint_format="asa-snn").build_network()
+    network = load_checkpoint(
+        oracle_file(checkpoint), checkpoint_format="asa-snn", network_arguments=arguments
+    ).build_network()
     with Recorder(network, quantities=(schema.SPIKE, schema.MEMBRANE_POTENTIAL)) as recorder:
         return recorder.record_nodes(frames)
 
@@ -188,10 +190,14 @@ def test_halves_of_the_batch_merge_to_the_whole(recording):
             np.testing.assert_allclose(merged[name][variable], state[variable], rtol=1e-12)
 
 
-def test_attention_with_masks_per_sample():
+@pytest.mark.parametrize(
+    ("numbers", "mask"),
+    [("A_asa_T6.npz", "batch-union"), ("A_asa_T6_persample.npz", "per-sample")],
+)
+def test_attention(numbers, mask):
     """Within 9e-7 of the threshold a handful of neurons may fall either way."""
-    oracle = np.load(oracle_file("A_asa_T6_persample.npz"))
-    recording = record("A_asa_T6.pth")
+    oracle = np.load(oracle_file(numbers))
+    recording = record("A_asa_T6.pth", mask=mask)
     observer = Observer(recording, AnalysisOptions(n_replicates=10))
     states = spiking_layers(observer.observe(recording))
     error = network_error(states)

@@ -118,9 +118,9 @@ energy_options = together(
 
 # What a recording, and a results file, have answered already.
 _ANSWERED = {
-    "recording": ("data", "data_arg", "network_arg"),
+    "recording": ("data", "data_arg", "network_arg", "partial"),
     "results": (
-        *("data", "data_arg", "network_arg", "samples"),
+        *("data", "data_arg", "network_arg", "partial", "samples"),
         *("quantity", "bin_width", "bounds", "replicates", "seed"),
     ),
 }
@@ -304,7 +304,8 @@ def say_written(folder: Path, written: Iterable[Path]) -> None:
 
 def _refuse_options(kind: str, options: dict[str, Any]) -> None:
     """Refuse options that a recording or a results file has answered already."""
-    given = [name for name in _ANSWERED.get(kind, ()) if options.get(name) not in (None, ())]
+    values = {name: options.get(name) for name in _ANSWERED.get(kind, ())}
+    given = [name for name, v in values.items() if v not in (None, ()) and v is not False]
     if given:
         flags = ", ".join(f"--{_FLAGS.get(name, name).replace('_', '-')}" for name in given)
         raise UsageError(

@@ -50,10 +50,13 @@ open_options = together(
         "--checkpoint-format",
         default="auto",
         show_default=True,
-        metavar="auto|redundancy|asa-snn",
+        metavar="auto|redundancy|asa-snn|gac",
         help="Whose checkpoint it is.",
     ),
     network_arg_option,
+    click.option(
+        "--partial", is_flag=True, help="Leave out weights that do not fit; a note lists them."
+    ),
 )
 data_options = together(
     click.option(
@@ -71,15 +74,19 @@ data_options = together(
 )
 
 
-def load_named(source: Path, options: dict[str, Any]) -> Checkpoint:
-    """Open a checkpoint with the options of `open_options`."""
+def load_named(source: Path, options: dict[str, Any], quiet: bool = False) -> Checkpoint:
+    """Open a checkpoint with the options of `open_options`, and say what is to know of it."""
     from redundancy.checkpoint import load_checkpoint
 
-    return load_checkpoint(
+    checkpoint = load_checkpoint(
         source,
         checkpoint_format=options["checkpoint_format"],
         network_arguments=parse_key_values(options["network_arg"], "--network-arg"),
+        partial=options["partial"],
     )
+    for note in checkpoint.notes if not quiet else ():
+        say(f"note: {note}", stream=sys.stderr)
+    return checkpoint
 
 
 def open_for_analysis(
@@ -89,9 +96,7 @@ def open_for_analysis(
     from redundancy.devices import resolve_device
     from redundancy.sources import dataset_for
 
-    checkpoint = load_named(source, options)
-    for note in checkpoint.notes if not quiet else ():
-        say(f"note: {note}", stream=sys.stderr)
+    checkpoint = load_named(source, options, quiet)
     network = checkpoint.build_network().to(resolve_device(options["device"]))
     with ProgressLine("generating", "samples", quiet=quiet) as progress:
         dataset = dataset_for(

@@ -8,8 +8,15 @@ from typing import Any
 
 from redundancy.datasets.arguments import argument_values, parse_arguments
 from redundancy.datasets.base import Argument, Batch, Dataset, iterate_batches
+from redundancy.datasets.cifar import CIFAR, CIFARArguments
+from redundancy.datasets.daily_action_dvs import DailyActionArguments, DailyActionDVS
+from redundancy.datasets.dvs128_gait import DVS128Gait, GaitArguments
+from redundancy.datasets.dvs128_gesture import DVS128Gesture, GestureArguments
 from redundancy.datasets.frames_file import FramesFile, FramesFileArguments
+from redundancy.datasets.har_dvs import HARDVS, HARArguments
+from redundancy.datasets.imagenet import ImageNet, ImageNetArguments
 from redundancy.datasets.nmnist import NMNIST, NMNISTArguments
+from redundancy.datasets.presets import with_preset
 from redundancy.datasets.selection import check_split
 from redundancy.datasets.synthetic_gait import SyntheticGait, SyntheticGaitArguments
 from redundancy.errors import UsageError
@@ -75,6 +82,72 @@ DATASETS.register("nmnist")(
         lambda location, arguments, split, _: NMNIST(location, arguments, split=split),
     )
 )
+for _name, _light in (("dvs128-gait-day", "day"), ("dvs128-gait-night", "night")):
+    DATASETS.register(_name)(
+        DatasetEntry(
+            f"{_name}:FOLDER, 20 persons walking by {_light}, train|test/<0..19>/*.txt or *.npy; "
+            f"preset=asa-gait-{_light}",
+            GaitArguments,
+            "FOLDER",
+            ("train", "test"),
+            lambda location, arguments, split, _, name=_name: DVS128Gait(  # type: ignore[misc]
+                location, arguments, split=split, name=name
+            ),
+        )
+    )
+DATASETS.register("dvs128-gesture")(
+    DatasetEntry(
+        "dvs128-gesture:FOLDER, 11 gestures, user*.aedat with user*_labels.csv, or "
+        "train|test/*.hdf5; preset=asa-gesture, asa-gesture-plif",
+        GestureArguments,
+        "FOLDER",
+        ("train", "test"),
+        lambda location, arguments, split, _: DVS128Gesture(location, arguments, split=split),
+    )
+)
+DATASETS.register("daily-action-dvs")(
+    DatasetEntry(
+        "daily-action-dvs:FOLDER, 12 everyday actions, <action>/*.aedat; preset=asa-daily-action",
+        DailyActionArguments,
+        "FOLDER",
+        ("train", "test"),
+        lambda location, arguments, split, _: DailyActionDVS(location, arguments, split=split),
+    )
+)
+DATASETS.register("har-dvs")(
+    DatasetEntry(
+        "har-dvs:FOLDER, 300 activities, train|val|test_label.txt with action_*/*.npz or "
+        "action_*/*/*.png; preset=ma-har",
+        HARArguments,
+        "FOLDER",
+        ("train", "val", "test"),
+        lambda location, arguments, split, _: HARDVS(location, arguments, split=split),
+    )
+)
+for _name, _folders in (
+    ("cifar10", "cifar-10-batches-py or cifar-10-batches-bin"),
+    ("cifar100", "cifar-100-python or cifar-100-binary"),
+):
+    DATASETS.register(_name)(
+        DatasetEntry(
+            f"{_name}:FOLDER, static images from {_folders}, the same at every timestep",
+            CIFARArguments,
+            "FOLDER",
+            ("train", "test"),
+            lambda location, arguments, split, _, name=_name: CIFAR(  # type: ignore[misc]
+                location, arguments, split=split, name=name
+            ),
+        )
+    )
+DATASETS.register("imagenet")(
+    DatasetEntry(
+        "imagenet:FOLDER, static images as train|val/<class>/*.JPEG, the same at every timestep",
+        ImageNetArguments,
+        "FOLDER",
+        ("train", "test"),
+        lambda location, arguments, split, _: ImageNet(location, arguments, split=split),
+    )
+)
 DATASETS.register("frames")(
     DatasetEntry(
         "frames:FILE.npz, your own: array frames [sample, time, channel, y, x], optional labels",
@@ -100,7 +173,8 @@ def build_dataset(
     progress : callable, optional
         Called with (done, total) where samples have to be generated first.
     **arguments
-        The dataset's arguments; text is converted to the declared types.
+        The dataset's arguments; text is converted to the declared types. ``preset``
+        names a set of them, see `redundancy.datasets.presets`.
 
     Raises
     ------
@@ -116,7 +190,8 @@ def build_dataset(
         raise UsageError(f"dataset {name!r} is generated and takes no location, got {spec!r}")
     if entry.location is not None and not location:
         raise UsageError(f"dataset {name!r} needs a location: {name}:{entry.location}")
-    return entry.build(location, parse_arguments(entry.arguments, arguments, name), split, progress)
+    parsed = parse_arguments(entry.arguments, with_preset(name, arguments), name)
+    return entry.build(location, parsed, split, progress)
 
 
 def dataset_entries() -> list[tuple[str, str, dict[str, Argument]]]:

@@ -22,6 +22,48 @@ def _lif_snn_3() -> type[nn.Module]:
     return LIFSNN3
 
 
+@NETWORKS.register("plif-snn-5")
+def _plif_snn_5() -> type[nn.Module]:
+    from redundancy.networks.snn_5 import PLIFSNN5
+
+    return PLIFSNN5
+
+
+@NETWORKS.register("lif-snn-5")
+def _lif_snn_5() -> type[nn.Module]:
+    from redundancy.networks.snn_5 import LIFSNN5
+
+    return LIFSNN5
+
+
+@NETWORKS.register("sew-resnet-18")
+def _sew_resnet_18() -> type[nn.Module]:
+    from redundancy.networks.sew_resnet import SEWResNet18
+
+    return SEWResNet18
+
+
+@NETWORKS.register("gac-ms-resnet-18-cifar")
+def _gac_ms_resnet_18_cifar() -> type[nn.Module]:
+    from redundancy.networks.ms_resnet_cifar import GACMSResNet18CIFAR
+
+    return GACMSResNet18CIFAR
+
+
+@NETWORKS.register("gac-ms-resnet-18")
+def _gac_ms_resnet_18() -> type[nn.Module]:
+    from redundancy.networks.ms_resnet_imagenet import GACMSResNet18
+
+    return GACMSResNet18
+
+
+@NETWORKS.register("gac-ms-resnet-34")
+def _gac_ms_resnet_34() -> type[nn.Module]:
+    from redundancy.networks.ms_resnet_imagenet import GACMSResNet34
+
+    return GACMSResNet34
+
+
 def network_arguments(name: str) -> dict[str, Any]:
     """Return every argument of the network called `name` with its default."""
     return signature_defaults(NETWORKS.get(name)())

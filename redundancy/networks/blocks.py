@@ -40,6 +40,30 @@ def spiking_neuron(v_threshold: float, decay: float, gradient: str) -> nn.Module
     )
 
 
+def leaky_neuron(tau: float, v_threshold: float, gradient: str, *, learned: bool) -> nn.Module:
+    """Return SpikingJelly's own (parametric) LIF neuron: hard reset to 0, decayed input.
+
+    Parameters
+    ----------
+    tau : float
+        Membrane time constant, in timesteps; its start if it is learned.
+    v_threshold : float
+    gradient : str
+        A key of ``SURROGATES``.
+    learned : bool
+        Whether the time constant, one a layer, is a parameter (PLIF).
+    """
+    arguments = {
+        "v_threshold": v_threshold,
+        "v_reset": 0.0,
+        "surrogate_function": SURROGATES[gradient](),
+        "step_mode": "m",
+    }
+    if learned:
+        return cast(nn.Module, neuron.ParametricLIFNode(init_tau=tau, **arguments))
+    return cast(nn.Module, neuron.LIFNode(tau=tau, **arguments))
+
+
 class ConvolutionalBlock(nn.Module):
     """Convolution, batch normalisation, pooling, attention and spiking neuron.
 
@@ -51,6 +75,11 @@ class ConvolutionalBlock(nn.Module):
     attention : nn.Module or None
         Weighs the input current before the neuron.
     spiking_neuron : nn.Module
+    bias : bool, default True
+        Whether the convolution has one.
+    dropout : float, default 0.0
+        In training, the probability of a zero in the input, and once more in the
+        spikes; which spikes, is the same at all timesteps.
     """
 
     def __init__(
@@ -61,9 +90,12 @@ class ConvolutionalBlock(nn.Module):
         pool: bool,
         attention: nn.Module | None,
         spiking_neuron: nn.Module,
+        bias: bool = True,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        self.conv = layer.Conv2d(in_channels, out_channels, 3, padding=1, step_mode="m")
+        self.drop_in, self.drop_out = _dropouts(dropout)
+        self.conv = layer.Conv2d(in_channels, out_channels, 3, padding=1, bias=bias, step_mode="m")
         self.bn = layer.BatchNorm2d(out_channels, step_mode="m")
         self.pool = layer.AvgPool2d(2, step_mode="m") if pool else None
         self.attention = attention
@@ -71,22 +103,37 @@ class ConvolutionalBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (time, sample, channel, y, x) to the spikes of this layer."""
-        x = self.bn(self.conv(x))
+        x = self.bn(self.conv(self.drop_in(x)))
         if self.pool is not None:
             x = self.pool(x)
         if self.attention is not None:
             x = self.attention(x)
-        return cast(Tensor, self.neuron(x))
+        return cast(Tensor, self.drop_out(self.neuron(x)))
 
 
 class LinearBlock(nn.Module):
-    """Fully connected layer and spiking neuron."""
+    """Fully connected layer and spiking neuron; `dropout` as in `ConvolutionalBlock`."""
 
-    def __init__(self, in_features: int, out_features: int, spiking_neuron: nn.Module) -> None:
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        spiking_neuron: nn.Module,
+        *,
+        dropout: float = 0.0,
+    ) -> None:
         super().__init__()
+        self.drop_in, self.drop_out = _dropouts(dropout)
         self.linear = layer.Linear(in_features, out_features, step_mode="m")
         self.neuron = spiking_neuron
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (time, sample, feature) to the spikes of this layer."""
-        return cast(Tensor, self.neuron(self.linear(x)))
+        return cast(Tensor, self.drop_out(self.neuron(self.linear(self.drop_in(x)))))
+
+
+def _dropouts(p: float) -> tuple[nn.Module, nn.Module]:
+    """Return what drops a layer's input and what drops its spikes."""
+    if p == 0.0:
+        return nn.Identity(), nn.Identity()
+    return nn.Dropout(p), layer.Dropout(p, step_mode="m")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from redundancy.errors import RecordingError
 from redundancy.neurons.base import NEURON_ADAPTERS, NeuronAdapter, NeuronDescription
+from redundancy.neurons.per_call_lif import PerCallLIFAdapter
 from redundancy.neurons.spikingjelly import (
     IFNodeAdapter,
     LIFNodeAdapter,
@@ -77,6 +78,7 @@ __all__ = [
     "NeuronAdapter",
     "NeuronDescription",
     "ParametricLIFNodeAdapter",
+    "PerCallLIFAdapter",
     "find_spiking_layers",
     "is_unknown_neuron",
     "qualified_name",

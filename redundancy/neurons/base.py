@@ -29,7 +29,9 @@ class NeuronDescription:
     fires_at : {">=", ">"}
         How the potential compares with the threshold where the neuron fires.
     has_time_axis : bool
-        Whether one call takes a whole sequence (time first), or one timestep.
+        Whether one call takes a whole sequence, or one timestep.
+    time_axis : {0, 1}
+        Where a sequence has its time: (time, sample, ...), or 1 for (sample, time, ...).
     """
 
     neuron_type: str
@@ -38,6 +40,7 @@ class NeuronDescription:
     v_reset: float | None
     fires_at: Literal[">=", ">"]
     has_time_axis: bool
+    time_axis: int = 0
 
     @property
     def firing_rule(self) -> str:
@@ -84,7 +87,7 @@ class NeuronAdapter(Protocol):
         ----------
         module : nn.Module
         currents : Tensor, shape (time, sample, ...)
-            The input X of the call.
+            The input X of the call, time first whatever the module's own order.
         potential : Tensor or float
             The carried potential before the call.
 

@@ -14,7 +14,13 @@ from redundancy.files import atomic_path
 from redundancy.report.output import figure_of
 from redundancy.report.text import format_table
 from redundancy.stats.energy import energy_change
-from redundancy.tables import energy_rows
+from redundancy.tables import (
+    energy_rows,
+    gac_power_table,
+    is_gac_network,
+    to_markdown,
+    write_table,
+)
 
 if TYPE_CHECKING:
     from redundancy.report.output import Drawing
@@ -55,7 +61,10 @@ class EnergyReport:
         path = folder / "energy.csv"
         with atomic_path(path) as temporary:
             pd.concat(frames, ignore_index=True).to_csv(temporary, index=False)
-        return [path]
+        if not any(map(is_gac_network, networks.values())):
+            return [path]
+        power = gac_power_table(networks, e_mac=self.e_mac, e_ac=self.e_ac)
+        return [path, *write_table(power, folder / "gac_power")]
 
     def drawings(self, networks: Mapping[str, Results]) -> Iterator[Drawing]:
         """Yield the name of the figure and how to draw it."""
@@ -81,6 +90,9 @@ class EnergyReport:
                 f"ACs saved {_big(float(change[schema.DELTA_ACS]))}, "
                 f"energy added {_joules(float(change[schema.DELTA_ENERGY]))}"
             )
+        if any(map(is_gac_network, networks.values())):
+            power = gac_power_table(networks, e_mac=self.e_mac, e_ac=self.e_ac)
+            blocks.append(to_markdown(power).strip())
         return "\n\n".join(blocks)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from redundancy.tables.formats import FORMATS, to_latex, to_markdown, write_table
+from redundancy.tables.gac import gac_power_table, is_gac_network
 from redundancy.tables.ghosts import ghost_table
 from redundancy.tables.paper import table_1, table_3, table_4
 from redundancy.tables.quantities import (
@@ -17,7 +18,9 @@ __all__ = [
     "FORMATS",
     "energy_rows",
     "firing_rate_table",
+    "gac_power_table",
     "ghost_table",
+    "is_gac_network",
     "membrane_potential_table",
     "pattern_table",
     "quantization_error_table",

@@ -31,6 +31,13 @@ _HEADERS = {
     "attention_macs": "MACs of attention",
     "attention_total": "MACs of attention with rescale",
     "own_name": "name in the network",
+    schema.N_TIMESTEPS: "T",
+    "first_layer_mj": "first layer (mJ)",
+    "without_encoder_mj": "without encoder (mJ)",
+    "encoder_once_mj": "encoder once (mJ)",
+    "encoder_mj": "encoder (mJ)",
+    "with_encoder_mj": "with encoder (mJ)",
+    "published_power_mj": "published power (mJ)",
 }
 # Endings that are spelled out after the header of what comes before them.
 _ENDINGS = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -11,7 +13,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from redundancy.errors import UsageError
-from redundancy.networks.asa import ASA1, top_k_mask
+from redundancy.networks.asa import (
+    ASA1,
+    ASA2,
+    AdvanceSpatialAttention,
+    soft_top_k,
+    top_k_mask,
+)
 from tests.toy import oracle_file
 
 Array = NDArray[np.float64]
@@ -52,6 +60,8 @@ def reference_importance(x: Array, weights: dict[str, Array]) -> Array:
                 + weights["average_weight"][0] * average
                 + weights["maximum_weight"][0] * maximum
             )
+    if not any(name.startswith("importance") for name in weights):
+        return pooled
     if "importance.weight" in weights:
         return weights["importance.weight"] @ pooled
     hidden = np.maximum(weights["importance.0.weight"] @ pooled, 0.0)
@@ -81,7 +91,7 @@ def reference_sample(x: Array, weights: dict[str, Array], top_share: float) -> A
     return output
 
 
-def make_module(n_timesteps: int, seed: int, **arguments: float) -> ASA1:
+def make_module(n_timesteps: int, seed: int, **arguments: float | str) -> ASA1:
     """Return a module in float64 whose own weights have moved from their start."""
     torch.manual_seed(seed)
     module = ASA1(n_timesteps, **arguments).double()  # type: ignore[arg-type]
@@ -180,6 +190,121 @@ def test_groups_have_the_sizes_of_two_halves() -> None:
     assert torch.equal(mask, by_channel != by_time)
 
 
+@pytest.mark.parametrize("top_share", [0.5, 0.3])
+def test_asa_2_ranks_by_what_is_pooled(top_share: float) -> None:
+    torch.manual_seed(0)
+    module = ASA2(6, top_share=top_share).double()
+    with torch.no_grad():
+        module.average_weight.fill_(-0.7)
+    x = torch.randn(6, 3, 8, 5, 7, dtype=torch.float64)
+    weights = weights_of(module)
+    expected = [reference_sample(x[:, n].numpy(), weights, top_share) for n in range(3)]
+    np.testing.assert_allclose(
+        apply(module, x).numpy(), np.stack(expected, axis=1), rtol=1e-12, atol=1e-12
+    )
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    shape=st.tuples(*[st.integers(1, 6)] * 3, st.integers(1, 3), st.integers(1, 3)),
+    seed=st.integers(0, 2**16),
+    top_share=st.sampled_from([0.5, 0.2, 0.8]),
+)
+def test_batch_masks_are_the_union_of_both_selections(
+    shape: tuple[int, ...], seed: int, top_share: float
+) -> None:
+    module = make_module(shape[0], seed, mask="batch-union", top_share=top_share)
+    x = torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    with torch.no_grad():
+        importance = module.feature_importance(x).numpy()
+        mask = module.group_mask(x).numpy()
+    for t in range(shape[0]):
+        for c in range(shape[2]):
+            channels, times = (int(size * top_share) for size in (shape[2], shape[0]))
+            in_channels = any(select_top(importance[t, n], channels)[c] for n in range(shape[1]))
+            in_times = any(select_top(importance[:, n, c], times)[t] for n in range(shape[1]))
+            assert (mask[t, :, c] == (in_channels != in_times)).all()
+
+
+def test_batch_masks_of_one_sample_are_its_own() -> None:
+    union, own = make_module(6, seed=1, mask="batch-union"), make_module(6, seed=1)
+    x = torch.randn(6, 4, 8, 3, 3, dtype=torch.float64)
+    for n in range(4):
+        torch.testing.assert_close(apply(union, x[:, [n]]), apply(own, x[:, [n]]))
+    assert (apply(union, x) - apply(own, x)).abs().max() > 1e-3
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    shape=st.tuples(*[st.integers(1, 6)] * 3, st.integers(1, 3), st.integers(1, 3)),
+    seed=st.integers(0, 2**16),
+    top_share=st.sampled_from([0.5, 0.2, 0.8]),
+    dtype=st.sampled_from([torch.float32, torch.float64]),
+)
+def test_straight_through_is_forward_what_the_paper_says(
+    shape: tuple[int, ...], seed: int, top_share: float, dtype: torch.dtype
+) -> None:
+    learns = make_module(shape[0], seed, mask="straight-through", top_share=top_share).to(dtype)
+    paper = make_module(shape[0], seed, top_share=top_share).to(dtype)
+    x = torch.randn(shape, dtype=dtype, generator=torch.Generator().manual_seed(seed))
+    with torch.no_grad():
+        assert torch.equal(learns.group_mask(x), paper.group_mask(x).to(dtype))
+    # The same sums, but for the order of summation that the memory's layout gives.
+    torch.testing.assert_close(apply(learns, x), apply(paper, x))
+
+
+@pytest.mark.parametrize("reduction", [None, 1, 2])
+def test_straight_through_lets_the_importance_learn(reduction: int | None) -> None:
+    torch.manual_seed(0)
+    module: AdvanceSpatialAttention
+    if reduction is None:
+        module = ASA2(6, mask="straight-through")
+    else:
+        module = ASA1(6, reduction=reduction, mask="straight-through")
+    x = torch.randn(6, 4, 8, 3, 3)
+    target = torch.randn(6, 4, 8, 3, 3)
+    optimizer = torch.optim.SGD(module.parameters(), lr=1.0)
+    before = {name: weight.detach().clone() for name, weight in module.named_parameters()}
+    (module(x) - target).square().sum().backward()
+    for name, weight in module.named_parameters():
+        assert weight.grad is not None, name
+        assert weight.grad.abs().max() > 0, name
+    optimizer.step()
+    assert all(not torch.equal(before[name], weight) for name, weight in module.named_parameters())
+
+
+def test_the_gradient_that_is_passed_through_is_that_of_the_soft_selections() -> None:
+    module = make_module(5, seed=2, mask="straight-through")
+    x = torch.randn(5, 2, 6, 3, 3, dtype=torch.float64)
+    factors = torch.randn(5, 2, 6, dtype=torch.float64)
+    weight = module.importance.weight
+    (straight,) = torch.autograd.grad((module.group_mask(x) * factors).sum(), weight)
+    importance = module.feature_importance(x)
+    p, q = soft_top_k(importance, 3, 2), soft_top_k(importance, 2, 0)
+    (soft,) = torch.autograd.grad(((p * (1 - q) + q * (1 - p)) * factors).sum(), weight)
+    torch.testing.assert_close(straight, soft)
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    shape=st.tuples(st.integers(1, 6), st.integers(1, 3)),
+    dim=st.integers(0, 1),
+    seed=st.integers(0, 2**16),
+    data=st.data(),
+)
+def test_soft_selections_lean_to_what_is_selected(
+    shape: tuple[int, int], dim: int, seed: int, data: st.DataObject
+) -> None:
+    k = data.draw(st.integers(0, shape[dim] - 1))
+    values = torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    assert torch.equal(soft_top_k(values, k, dim) > 0.5, top_k_mask(values, k, dim))
+
+
+def test_an_unknown_mask_is_refused() -> None:
+    with pytest.raises(UsageError, match="mask must be one of per-sample, batch-union, straight"):
+        ASA2(6, mask="batch")
+
+
 def test_top_k_marks_the_largest() -> None:
     values = torch.tensor([[3.0, 1.0, 2.0], [-1.0, -3.0, -2.0]])
     assert top_k_mask(values, 2, dim=1).tolist() == [[True, False, True], [True, False, True]]
@@ -231,9 +356,8 @@ PUBLISHED_NAMES = {
 }
 
 
-@pytest.mark.parametrize("name", ["m0", "m1", "m2", "m3", "m4", "m5", "m6"])
-def test_it_agrees_with_the_published_module_masked_per_sample(name: str) -> None:
-    fields = np.load(oracle_file("asa_modules.npz"))
+def published_module(name: str, fields: Any, **arguments: Any) -> ASA1:
+    """Return one module of the oracle with its weights."""
     state = {}
     for key in fields.files:
         if key.startswith(f"{name}_sd_"):
@@ -246,12 +370,38 @@ def test_it_agrees_with_the_published_module_masked_per_sample(name: str) -> Non
         n_timesteps,
         reduction=n_timesteps // len(hidden),
         top_share=0.25 if name == "m4" else 0.5,
+        **arguments,
     )
     module.load_state_dict({key: torch.from_numpy(value) for key, value in state.items()})
+    return module
+
+
+@pytest.mark.parametrize("name", ["m0", "m1", "m2", "m3", "m4", "m5", "m6"])
+@pytest.mark.parametrize(
+    ("mask", "output"),
+    [
+        ("per-sample", "y_persample"),
+        ("straight-through", "y_persample"),
+        ("batch-union", "y_batch"),
+    ],
+)
+def test_it_agrees_with_the_published_module(name: str, mask: str, output: str) -> None:
+    fields = np.load(oracle_file("asa_modules.npz"))
+    module = published_module(name, fields, mask=mask)
     x = torch.from_numpy(fields[f"{name}_x"]).transpose(0, 1)
     with torch.no_grad():
         importance = module.feature_importance(x).transpose(0, 1)
     np.testing.assert_allclose(importance.numpy(), fields[f"{name}_M"], rtol=0, atol=2e-6)
     np.testing.assert_allclose(
-        apply(module, x).transpose(0, 1).numpy(), fields[f"{name}_y_persample"], rtol=0, atol=2e-6
+        apply(module, x).transpose(0, 1).numpy(), fields[f"{name}_{output}"], rtol=0, atol=2e-6
     )
+
+
+@pytest.mark.parametrize("name", ["m0", "m1", "m2", "m3", "m4", "m5", "m6"])
+def test_batch_masks_are_the_published_ones(name: str) -> None:
+    fields = np.load(oracle_file("asa_modules.npz"))
+    module = published_module(name, fields, mask="batch-union")
+    x = torch.from_numpy(fields[f"{name}_x"]).transpose(0, 1)
+    with torch.no_grad():
+        mask = module.group_mask(x).transpose(0, 1)
+    np.testing.assert_array_equal(mask.numpy(), fields[f"{name}_mask_batch"])

@@ -18,7 +18,8 @@ from redundancy.networks import (
     network_arguments,
     network_summary,
 )
-from redundancy.networks.asa import ASA1
+from redundancy.networks.asa import ASA1, AdvanceSpatialAttention
+from redundancy.networks.attention import ATTENTIONS
 from tests.toy import tiny_network_arguments
 
 
@@ -40,19 +41,16 @@ def one_neuron(**arguments: Any) -> nn.Module:
         ({}, 2_323_531),
         ({"attention": "asa-1"}, 2_323_531 + 10_914),
         ({"attention": "asa-1", "reduction": 4}, 2_323_531 + 5_514),
+        ({"attention": "asa-2"}, 2_323_531 + 114),
+        ({"attention": "sa"}, 2_323_531 + 294),
+        ({"attention": "tcsa"}, 2_323_531 + 24_126),
         ({"n_classes": 20}, 2_325_844),
-        ({"widths": (32, 32, 32), "n_timesteps": 7}, None),
+        ({"widths": (32, 32, 32), "n_classes": 20}, 548_980),
+        ({"widths": (32, 32, 32)}, 546_667),
     ],
 )
-def test_it_has_the_parameters_of_the_paper(
-    arguments: dict[str, Any], n_parameters: int | None
-) -> None:
-    network = build_network("lif-snn-3", **arguments)
-    if n_parameters is None:
-        # Counted by hand: 3 x 3 convolutions with bias, two weights a channel, two layers.
-        convolutions = (2 * 9 + 1) * 32 + 2 * (32 * 9 + 1) * 32 + 3 * 2 * 32
-        n_parameters = convolutions + (32 * 64 + 1) * 256 + (256 + 1) * 11
-    assert count_parameters(network) == n_parameters
+def test_it_has_the_parameters_of_the_paper(arguments: dict[str, Any], n_parameters: int) -> None:
+    assert count_parameters(build_network("lif-snn-3", **arguments)) == n_parameters
 
 
 def test_texts_and_values_build_the_same_network() -> None:
@@ -74,6 +72,8 @@ def test_defaults_are_the_paper_s() -> None:
         "v_threshold": 0.3,
         "decay": 0.3,
         "reduction": 1,
+        "mask": "per-sample",
+        "dropout": (0.0,) * 5,
         "surrogate_gradient": "rectangle",
     }
     assert network_arguments("lif-snn-3") == complete_arguments("lif-snn-3", {})
@@ -89,7 +89,12 @@ def test_every_network_says_what_it_is_in_a_line() -> None:
     [
         ({"n_class": 3}, r"no argument 'n_class'.*Did you mean 'n_classes'\?"),
         ({"widths": "64,128"}, "'widths' takes a value like 64,128,128"),
-        ({"attention": "asa-9"}, "attention must be one of none, asa-1, got 'asa-9'"),
+        (
+            {"attention": "asa-9"},
+            "attention must be one of none, asa-1, asa-2, sa, tcsa, got 'asa-9'",
+        ),
+        ({"mask": "union"}, "mask must be one of per-sample, batch-union, straight-through, got"),
+        ({"dropout": (0, 0, 0, 0, 1.0)}, "dropout of at least 0 and less than 1, got 1.0"),
         (
             {"surrogate_gradient": "relu"},
             "surrogate_gradient must be one of rectangle, arctan, got 'relu'",
@@ -118,7 +123,10 @@ def test_sizes_and_threshold_must_be_positive(name: str, value: int) -> None:
 
 
 def test_an_unknown_network_lists_the_known() -> None:
-    with pytest.raises(UsageError, match=r"no network named 'lif-snn3'; known: lif-snn-3"):
+    with pytest.raises(
+        UsageError,
+        match=r"no network named 'lif-snn3'; known: .*lif-snn-3.*Did you mean 'lif-snn-3'",
+    ):
         build_network("lif-snn3")
 
 
@@ -127,7 +135,7 @@ def test_an_unknown_network_lists_the_known() -> None:
     [(8, 8), (34, 34), (4, 5), (7, 12)],
     ids=lambda size: f"{size[0]}x{size[1]}",
 )
-@pytest.mark.parametrize("attention", ["none", "asa-1"])
+@pytest.mark.parametrize("attention", ATTENTIONS)
 def test_the_output_is_a_rate_for_every_class(size: tuple[int, int], attention: str) -> None:
     torch.manual_seed(0)
     network = build_network("lif-snn-3", **tiny_network_arguments(size=size, attention=attention))
@@ -145,6 +153,37 @@ def test_attention_sits_in_every_convolutional_layer() -> None:
     assert [name for name, module in network.named_modules() if isinstance(module, ASA1)] == [
         f"conv{n}.attention" for n in (1, 2, 3)
     ]
+
+
+def test_masks_reach_every_module() -> None:
+    for attention in ("asa-1", "asa-2"):
+        network = build_network(
+            "lif-snn-3", **tiny_network_arguments(attention=attention, mask="batch-union")
+        )
+        masks = [m.mask for m in network.modules() if isinstance(m, AdvanceSpatialAttention)]
+        assert masks == ["batch-union"] * 3
+
+
+def test_dropout_drops_in_training_only() -> None:
+    torch.manual_seed(0)
+    network = build_network("lif-snn-3", **tiny_network_arguments(dropout=(0, 0, 0.5, 0.5, 0.5)))
+    bare = build_network("lif-snn-3", **tiny_network_arguments())
+    bare.load_state_dict(network.state_dict())
+    x = torch.poisson(torch.full((5, 4, 2, 8, 8), 1.0))
+    with torch.no_grad():
+        assert torch.equal(network.eval()(x), bare.eval()(x))
+    functional.reset_net(network)
+    seen = []
+    network.fc1.register_forward_pre_hook(lambda module, args: seen.append(args[0]))
+    network.conv3.neuron.register_forward_hook(lambda module, args, out: seen.append(out))
+    with torch.no_grad():
+        network.train()(x)
+    spikes, dropped = seen[0].flatten(2), seen[1]
+    # What is kept is doubled; where it is dropped, at all timesteps.
+    kept = dropped.amax(0) > 0
+    assert torch.equal(dropped, 2 * spikes * kept)
+    assert 0 < kept.sum() < (spikes.amax(0) > 0).sum()
+    assert isinstance(network.conv1.drop_in, nn.Identity)
 
 
 def test_every_gradient_of_the_vanilla_network_flows() -> None:

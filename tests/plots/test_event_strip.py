@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from redundancy.errors import UsageError
 from redundancy.plots import plot_event_strip
-from redundancy.plots.events import colour_events
+from redundancy.plots.events import colour_events, colour_images
 from redundancy.plots.style import (
     BOTH_COLOUR,
     COLUMN_WIDTH,
@@ -84,6 +84,40 @@ def test_wrong_frames_are_told():
     with pytest.raises(UsageError, match=r"'sample': 1.*select one sample first"):
         plot_event_strip(frames().expand_dims("sample"))
     with pytest.raises(UsageError, match=r"two channels \(OFF, ON\)"):
-        plot_event_strip(frames().isel(channel=[0]))
+        plot_event_strip(frames().isel(channel=[0, 1, 0, 1]))
     with pytest.raises(UsageError, match=r"timestep 20 .*'the input' has timesteps 0 to 19"):
         plot_event_strip(frames(), times=[20])
+
+
+def images(n_times=4, n_channels=3):
+    values = np.random.default_rng(0).normal(0, 1, (n_times, n_channels, 5, 6))
+    return xr.DataArray(values.astype(np.float32), dims=DIMS)
+
+
+@pytest.mark.parametrize("n_channels", [1, 3])
+def test_images_are_drawn_from_their_least_value_to_their_greatest(n_channels):
+    values = images(n_channels=n_channels).values
+    pixels = colour_images(values)
+    assert pixels.shape == (4, 5, 6, 4)
+    assert (pixels[..., :3].min(), pixels[..., :3].max()) == (0, 1)
+    assert (pixels[..., 3] == 1).all()
+    expected = (values - values.min()) / (values.max() - values.min())
+    for channel in range(3):
+        np.testing.assert_allclose(
+            pixels[..., channel], expected[:, channel % n_channels], atol=1e-6
+        )
+    assert (colour_images(np.full((1, 3, 2, 2), 7.0))[..., :3] == 0).all()
+
+
+def test_a_static_image_is_drawn_once():
+    static = images().isel(time=[0, 0, 0])
+    ax = plot_event_strip(static)
+    assert words(ax) == ["every t"]
+    assert ax.get_legend() is None
+    assert ax.get_title(loc="left") == "Input images"
+    assert words(plot_event_strip(images())) == [f"t = {t}" for t in range(4)]
+
+
+def test_frames_of_other_channels_are_refused():
+    with pytest.raises(UsageError, match="one or three of an image"):
+        plot_event_strip(images(n_channels=4))
