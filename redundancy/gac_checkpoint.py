@@ -91,8 +91,11 @@ def translate_gac(
         "encoder": any(key.startswith("encoder.") for key in state),
     }
     if not arguments["encoder"]:
-        notes = "it has no encoder, so that its weights do not say for how many timesteps it is"
-        return _BLOCKS[stage, blocks], arguments, state, (f"{notes}; give --network-arg if needed",)
+        note = (
+            "without an encoder, the weights do not say for how many timesteps the network was "
+            "trained; --network-arg n_timesteps=T says it"
+        )
+        return _BLOCKS[stage, blocks], arguments, state, (note,)
     arguments["n_timesteps"] = _shape(state, "encoder.gate.temporal.2.weight", 2)[0]
     arguments["gate_kernel"] = _shape(state, "encoder.gate.spatial_channel.0.weight", 4)[-1]
     return _BLOCKS[stage, blocks], arguments, state, ()

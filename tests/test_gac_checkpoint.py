@@ -107,7 +107,7 @@ def test_without_an_encoder_the_number_of_timesteps_is_open(tmp_path):
     )
     assert checkpoint.network_arguments["encoder"] is False
     assert checkpoint.network_arguments["n_timesteps"] == 2
-    assert "do not say for how many timesteps" in checkpoint.notes[0]
+    assert "--network-arg n_timesteps=T" in checkpoint.notes[0]
     checkpoint.build_network()
 
 
