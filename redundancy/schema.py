@@ -69,8 +69,6 @@ VARIANCE = "variance"
 PTD = "peak_to_threshold_distance"
 
 # Quantization error: states and results.
-SPIKE_SUM = "spike_sum"
-SPIKE_DEVIATION_SUM = "spike_deviation_sum"
 QE = "quantization_error"
 QE_SCALED = "quantization_error_scaled"
 QE_NORMALIZED = "quantization_error_normalized"

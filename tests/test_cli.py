@@ -357,7 +357,8 @@ def test_ctrl_c_half_way_leaves_nothing_half_written(folder, tmp_path):
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     deadline = time.monotonic() + 90
-    while not (tmp_path / "x.last.pt").exists() and time.monotonic() < deadline:
+    files = [tmp_path / f"x.{kind}" for kind in ("last.pt", "best.pt", "training.json")]
+    while not all(path.exists() for path in files) and time.monotonic() < deadline:
         time.sleep(0.2)
     training.send_signal(signal.SIGINT)
     _, err = training.communicate(timeout=60)

@@ -232,7 +232,9 @@ def _drawings(task: Task, runs: Runs) -> Iterator[Drawing]:
         f"{task.key}_345_ptd_and_variance",
         lambda: plots.pattern_scatter_figure(shown, time=time, rule="spatial"),
     )
-    yield f"{task.key}_figure_6", lambda: plots.figure_6(shown, time=time, rule="spatial")
+    first = shown["vanilla"]
+    if plots.choose_pattern_channels(first["patterns"], first["rates"], time, rule="spatial"):
+        yield f"{task.key}_figure_6", lambda: plots.figure_6(shown, time=time, rule="spatial")
     for name, draw in EnergyReport().drawings(networks):
         yield f"{task.key}_table_3_{name}", draw
     yield (

@@ -117,9 +117,18 @@ def _compile_count(dtype: str) -> Any:
             for sample in range(n_samples):
                 for position in range(n_positions):
                     value = np.float64(values[sample, time, channel, position])
-                    # A difference of floats has the right sign, so the origin is exact.
-                    place = (value - origin[channel]) / width
-                    place = np.floor(place) if closed else np.ceil(place) - 1.0
+                    deviation = value - origin[channel]
+                    # A difference of floats has the right sign, so the origin is exact;
+                    # the quotient of a tiny one may be rounded to 0, on the wrong side.
+                    place = deviation / width
+                    if closed:
+                        place = np.floor(place)
+                        if deviation < 0.0 and place >= 0.0:
+                            place = -1.0
+                    else:
+                        place = np.ceil(place) - 1.0
+                        if deviation > 0.0 and place < 0.0:
+                            place = 0.0
                     if place != place:
                         counts[time, channel, n_bins + NOT_A_NUMBER] += 1
                     elif place < -n_below:

@@ -253,11 +253,3 @@ def _default_width(threshold: float, low: float, high: float) -> float:
         return float(2.0 ** round(math.log2(threshold / 10)))
     width = (high - low) / 100
     return float(2.0 ** round(math.log2(width))) if width > 0 else 1.0
-
-
-def bin_parameters(state: xr.Dataset) -> dict[str, Any]:
-    """Return the parameters of a state's bins, for people."""
-    return {
-        name: state.attrs[name]
-        for name in (schema.QUANTITY, schema.BIN_WIDTH, schema.BINS_BELOW, schema.BINS_ABOVE)
-    }

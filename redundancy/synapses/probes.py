@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 
 from redundancy import schema
 from redundancy.neurons import find_spiking_layers
-from redundancy.synapse_geometry import (
+from redundancy.synapses.geometry import (
     dense_operations,
     find_synaptic_layers,
     frame_elements,
     n_spatial_dimensions,
     weights_met,
 )
-from redundancy.synapse_graph import SynapseFacts
-from redundancy.synapse_trace import SynapseTrace, trace_synapses
+from redundancy.synapses.graph import SynapseFacts
+from redundancy.synapses.trace import SynapseTrace, trace_synapses
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -97,7 +97,7 @@ class SynapseProbes:
         Parameters
         ----------
         inputs : Tensor, shape (time, sample, channel, y, x)
-            Of the first batch; see :func:`redundancy.synapse_trace.trace_synapses`.
+            Of the first batch; see :func:`redundancy.synapses.trace.trace_synapses`.
         """
         if self._trace is None and self._modules:
             self._trace = trace_synapses(self._network, self._modules, inputs, self._forward)
@@ -119,7 +119,7 @@ class SynapseProbes:
     def _count(
         self, name: str, module: nn.Module, values: Tensor, shape_out: tuple[int, ...]
     ) -> None:
-        from redundancy.synapse_kernels import count_inputs
+        from redundancy.synapses.kernels import count_inputs
 
         shape = tuple(values.shape)
         axis = self._sample_axis(name, module, shape)

@@ -156,7 +156,8 @@ def _interval_notes(networks: Mapping[str, Results], level: float) -> list[str]:
     notes = [
         f"Intervals: {100 * level:g} % of a bootstrap over samples "
         f"({drawn.get('n_replicates', 'unknown')} replicates, seed "
-        f"{drawn.get('seed', 'unknown')}); those of changes resample the same samples in both networks."
+        f"{drawn.get('seed', 'unknown')}); those of changes resample the same samples in both "
+        "networks."
     ]
     if unpaired:
         notes.append(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from redundancy.forward import is_multi_step, reset_state
 from redundancy.neurons import find_spiking_layers
-from redundancy.synapse_graph import SynapseFacts, Tracer
+from redundancy.synapses.graph import SynapseFacts, Tracer
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from redundancy.synapse_geometry import dense_operations, weights_met
-from redundancy.synapse_kernels import count_inputs
+from redundancy.synapses.geometry import dense_operations, weights_met
+from redundancy.synapses.kernels import count_inputs
 
 
 @st.composite
