@@ -59,7 +59,12 @@ def network_recordings(
     """
     with Recorder(network, quantities=quantities, forward=forward) as recorder:
         for batch in iterate_batches(dataset, batch_size, n_samples):
-            yield recorder.record_nodes(batch.frames, labels=batch.labels, start=batch.start)
+            yield recorder.record_nodes(
+                batch.frames,
+                labels=batch.labels,
+                recordings=batch.recordings,
+                start=batch.start,
+            )
 
 
 def analyze_recordings(

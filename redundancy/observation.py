@@ -21,6 +21,7 @@ from redundancy.stats import (
     Moments,
     PoissonBootstrap,
     QuantizationError,
+    RecordingAccuracy,
     SpatialRates,
     SpikeGram,
     Statistic,
@@ -128,7 +129,8 @@ class Observer:
         states: Nodes = {}
         for name, node in self._bootstrap.with_weights(recording).items():
             if name == schema.ROOT:
-                states[name] = _joined([Accuracy().observe(node), self._bootstrap.observe(node)])
+                found = (Accuracy(), RecordingAccuracy(), self._bootstrap)
+                states[name] = _joined(statistic.observe(node) for statistic in found)
             elif name == schema.INPUT_NODE:
                 states[name] = InputEvents().observe(node)
             elif name == schema.SYNAPSE_NODE:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -129,6 +129,7 @@ class Recorder:
         frames: NDArray[np.float32],
         *,
         labels: NDArray[np.int64] | None = None,
+        recordings: NDArray[np.int64] | None = None,
         start: int = 0,
     ) -> Nodes:
         """Run one batch through the network and return what its neurons did.
@@ -137,6 +138,8 @@ class Recorder:
         ----------
         frames : ndarray, shape (sample, time, channel, y, x)
         labels : ndarray of int, shape (sample,), optional
+        recordings : ndarray of int, shape (sample,), optional
+            Which recording each sample is a clip of.
         start : int, default 0
             Index in the dataset of the first sample.
 
@@ -147,7 +150,7 @@ class Recorder:
             the module's qualified name, with ``@k`` for the k-th further call in one
             forward pass; dimensions (sample, time, channel, y, x) or (sample, time,
             channel). Beside them ``input_frames``, and ``synaptic_layers`` (sample, synapse)
-            if there are any; the root, ``"/"``, holds predictions and labels.
+            if there are any; the root, ``"/"``, holds predictions, labels and recordings.
 
         Raises
         ------
@@ -174,7 +177,9 @@ class Recorder:
             if bare is not None:
                 check_same_output(bare, output)
                 self._verified = True
-        return self._assemble(frames, labels, output, start)
+        return self._assemble(
+            frames, {schema.LABEL: labels, schema.RECORDING: recordings}, output, start
+        )
 
     def _run_bare(self, inputs: Tensor) -> Tensor:
         import torch
@@ -198,7 +203,7 @@ class Recorder:
     def _assemble(
         self,
         frames: NDArray[np.float32],
-        labels: NDArray[np.int64] | None,
+        known: Mapping[str, NDArray[np.int64] | None],
         output: Tensor,
         start: int,
     ) -> Nodes:
@@ -208,8 +213,9 @@ class Recorder:
         scores = output.mean(0) if output.dim() == 3 and len(output) == n_timesteps else output
         if scores.dim() == 2 and len(scores) == n_samples:
             root[schema.PREDICTION] = (schema.SAMPLE, scores.argmax(1).cpu().numpy())
-        if labels is not None:
-            root[schema.LABEL] = (schema.SAMPLE, labels)
+        for name, values in known.items():
+            if values is not None:
+                root[name] = (schema.SAMPLE, values)
         nodes = {schema.ROOT: root, schema.INPUT_NODE: _input_dataset(frames, samples)}
         if self._synapses:
             nodes[schema.SYNAPSE_NODE] = self._synapses.dataset(samples, n_timesteps)

@@ -25,6 +25,7 @@ from redundancy.stats import (
     Moments,
     PatternRules,
     QuantizationError,
+    RecordingAccuracy,
     SpatialRates,
     network_firing_rate,
     network_quantization_error,
@@ -175,6 +176,23 @@ class Results:
         return float(Accuracy().compute(self.tree.to_dataset())[schema.ACCURACY])
 
     @cached_property
+    def recording_accuracy(self) -> float:
+        """Fraction of recordings with more than half of their clips right, NaN without any.
+
+        What the paper's Table 1 calls accuracy (:class:`redundancy.stats.RecordingAccuracy`).
+        """
+        return float(self._recordings[schema.RECORDING_ACCURACY])
+
+    @property
+    def n_recordings(self) -> int:
+        """Labelled recordings that the samples are clips of; 0 where they are no clips."""
+        return int(self._recordings[schema.N_RECORDINGS])
+
+    @property
+    def _recordings(self) -> xr.Dataset:
+        return RecordingAccuracy().compute(self.tree.to_dataset())
+
+    @cached_property
     def n_spikes(self) -> int:
         """All spikes of all neurons in all samples."""
         return sum(int(state[schema.SPIKE_COUNT].sum()) for state in self.layers.values())
@@ -189,7 +207,8 @@ class Results:
         """Return the headline numbers as plain Python values.
 
         Rates are fractions of samples, accuracy a fraction; None where a number does
-        not exist (accuracy without labels, rates of absent convolutional layers).
+        not exist (accuracy without labels, accuracy over recordings where samples are no
+        clips, rates of absent convolutional layers).
         """
         attributes, network = self.attributes, self.network_firing_rate
         return {
@@ -202,6 +221,8 @@ class Results:
             "n_samples": int(attributes[schema.N_SAMPLES]),
             "n_timesteps": int(attributes[schema.N_TIMESTEPS]),
             "accuracy": _number(self.accuracy),
+            "recording_accuracy": _number(self.recording_accuracy),
+            "n_recordings": self.n_recordings,
             "parameters": int(attributes.get(schema.N_PARAMETERS, 0)) or None,
             "nasfr": _number(network[schema.NASFR]),
             "nasfr_conv": _number(network[f"{schema.NASFR}_conv"]),

@@ -169,6 +169,12 @@ PREDICTION = "prediction"
 N_CORRECT = "n_correct"
 N_LABELLED = "n_labelled"
 ACCURACY = "accuracy"
+# Which recording a sample is a clip of; in a state, a dimension.
+RECORDING = "recording"
+N_CLIPS = "n_clips"
+N_CLIPS_CORRECT = "n_clips_correct"
+N_RECORDINGS = "n_recordings"
+RECORDING_ACCURACY = "recording_accuracy"
 
 # How a state variable merges with the same variable of another part.
 MERGE = "merge"

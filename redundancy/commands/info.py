@@ -38,16 +38,20 @@ def info(source: Path, **options: Any) -> None:
     say(checkpoint_text(checkpoint, layers))
 
 
-@click.command("list", short_help="List the known networks or datasets.")
-@click.argument("what", type=click.Choice(["networks", "datasets"]))
+@click.command("list", short_help="List the known networks, datasets or training presets.")
+@click.argument("what", type=click.Choice(["networks", "datasets", "presets"]))
 def list_names(what: str) -> None:
-    """List the networks or datasets that are known, with their arguments."""
+    """List the networks, datasets or training presets that are known, with their arguments."""
     from redundancy.report.text import catalogue_text
 
     if what == "networks":
         from redundancy.networks import NETWORKS, network_arguments, network_summary
 
         entries = [(name, network_summary(name), network_arguments(name)) for name in NETWORKS]
+    elif what == "presets":
+        from redundancy.training import preset_entries
+
+        entries = preset_entries()
     else:
         from redundancy.datasets import dataset_entries
 

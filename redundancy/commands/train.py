@@ -16,6 +16,7 @@ from redundancy.commands.options import (
     device_option,
     network_arg_option,
     quiet_option,
+    together,
 )
 from redundancy.errors import UsageError
 from redundancy.terminal import ProgressLine, duration, say
@@ -24,10 +25,41 @@ if TYPE_CHECKING:
     from redundancy.training import Epoch
 
 
+# Without a value the preset's holds, else the default of redundancy.training.Recipe.
+recipe_options = together(
+    click.option("--epochs", type=click.IntRange(min=1), show_default="30"),
+    click.option("--batch-size", type=click.IntRange(min=1), show_default="32"),
+    click.option("--optimizer", type=click.Choice(["adam", "sgd"]), show_default="adam"),
+    click.option("--momentum", type=float, show_default="0", help="Of SGD."),
+    click.option("--learning-rate", type=float, show_default="0.0001"),
+    click.option(
+        "--final-learning-rate",
+        type=float,
+        show_default="1e-06",
+        help="Where the cosine schedule ends.",
+    ),
+    click.option("--weight-decay", type=float, show_default="0.0001"),
+    click.option("--loss", type=click.Choice(["mse", "cross-entropy"]), show_default="mse"),
+    click.option(
+        "--shift",
+        type=click.IntRange(min=0),
+        show_default="0",
+        help="Move training samples by up to so many pixels.",
+    ),
+    click.option(
+        "--flip/--no-flip", default=None, help="Mirror half of the training samples; default not."
+    ),
+    click.option("--seed", type=click.IntRange(min=0), show_default="0"),
+)
+
+
 @click.command(short_help="Train a network and write its checkpoint and record.")
 @click.option(
-    "--network", default="lif-snn-3", show_default=True, help="See analyze list networks."
+    "--preset",
+    metavar="NAME",
+    help="A paper's recipe, see analyze list presets; other options win.",
 )
+@click.option("--network", show_default="lif-snn-3", help="See analyze list networks.")
 @network_arg_option
 @click.option("--data", required=True, metavar="NAME[:PATH]", help="See analyze list datasets.")
 @data_arg_option
@@ -39,27 +71,14 @@ if TYPE_CHECKING:
 @click.option(
     "-o", "--out", required=True, type=click.Path(path_type=Path), help="Checkpoint, *.pt."
 )
-@click.option("--epochs", type=click.IntRange(min=1), default=30, show_default=True)
-@click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True)
-@click.option("--learning-rate", type=float, default=1e-4, show_default=True)
-@click.option("--weight-decay", type=float, default=1e-4, show_default=True)
-@click.option(
-    "--loss", type=click.Choice(["mse", "cross-entropy"]), default="mse", show_default=True
-)
-@click.option(
-    "--shift",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    help="Move training samples by up to so many pixels.",
-)
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@recipe_options
 @device_option
 @click.option("--resume", is_flag=True, help="Go on where an interrupted training stopped.")
 @click.option("--overwrite", is_flag=True, help="Replace a checkpoint that is there already.")
 @quiet_option
 def train(
-    network: str,
+    preset: str | None,
+    network: str | None,
     network_arg: tuple[str, ...],
     data: str,
     data_arg: tuple[str, ...],
@@ -77,7 +96,7 @@ def train(
     highest test accuracy) and OUT.training.json (command, versions, accuracies).
     """
     from redundancy.datasets import build_dataset
-    from redundancy.training import Recipe, TrainingFiles
+    from redundancy.training import TrainingFiles, plan_training
     from redundancy.training import train as run_training
 
     files = TrainingFiles(out)
@@ -89,7 +108,17 @@ def train(
             f"an interrupted training left {files.last}; go on with --resume, or start anew with "
             "--overwrite"
         )
-    arguments = parse_key_values(data_arg, "--data-arg")
+    plan = plan_training(
+        preset,
+        data,
+        network=network,
+        network_arguments=parse_key_values(network_arg, "--network-arg"),
+        data_arguments=parse_key_values(data_arg, "--data-arg"),
+        recipe={name: value for name, value in recipe.items() if value is not None},
+    )
+    for note in () if quiet else plan.notes:
+        say(f"note: {note}", stream=sys.stderr)
+    arguments = plan.data_arguments
     with ProgressLine("generating", "samples", quiet=quiet) as progress:
         train_set = build_dataset(data, split="train", progress=progress, **arguments)
         test_set = build_dataset(test_data or data, split="test", progress=progress, **arguments)
@@ -101,12 +130,12 @@ def train(
         )
     with ProgressLine("epoch", "samples", quiet=quiet) as progress:
         record = run_training(
-            network,
-            parse_key_values(network_arg, "--network-arg"),
+            plan.network,
+            plan.network_arguments,
             train_set,
             test_set,
             out,
-            recipe=Recipe(**recipe),
+            recipe=plan.recipe,
             device=device,
             resume=resume,
             command=shlex.join(["analyze", *sys.argv[1:]]),

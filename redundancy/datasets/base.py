@@ -26,11 +26,14 @@ class Batch:
         Event counts (or 0/1) per window; channel 0 holds OFF, channel 1 ON events.
     labels : ndarray of int64, shape (sample,), or None
         Class indices, None where the dataset has none.
+    recordings : ndarray of int64, shape (sample,), or None
+        Which recording each sample is a clip of, None where samples are no clips.
     """
 
     start: int
     frames: NDArray[np.float32]
     labels: NDArray[np.int64] | None
+    recordings: NDArray[np.int64] | None = None
 
 
 class Dataset(Protocol):

@@ -125,7 +125,8 @@ class EventRecordings(ABC):
         frames = np.empty((stop - start, *self.frame_shape), np.float32)
         for place, index in enumerate(range(start, stop)):
             frames[place] = self._frames(index)
-        return Batch(start, frames, self._labels[self.recordings[start:stop]])
+        recordings = self.recordings[start:stop]
+        return Batch(start, frames, self._labels[recordings], recordings)
 
     def convert_all(self, progress: Progress | None = None) -> None:
         """Convert every recording into the cache folder ahead of its use.

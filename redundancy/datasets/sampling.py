@@ -64,3 +64,9 @@ def shifted(
             for sample, (y, x) in zip(padded, offsets, strict=True)
         ]
     )
+
+
+def mirrored(frames: NDArray[np.float32], random: np.random.Generator) -> NDArray[np.float32]:
+    """Return `frames` with about half of the samples, drawn by lot, mirrored in x."""
+    chosen = random.random(len(frames)) < 0.5
+    return np.where(chosen[:, None, None, None, None], frames[..., ::-1], frames)

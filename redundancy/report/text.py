@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from redundancy import schema
@@ -54,10 +54,10 @@ def heading(results: Results) -> str:
 def results_text(results: Results) -> str:
     """Return the headline numbers and the rate of every layer."""
     summary = results.summary()
-    accuracy, conv = summary["accuracy"], summary["nasfr_conv"]
+    conv = summary["nasfr_conv"]
     lines = [
         heading(results),
-        "accuracy  " + ("unknown (no labels)" if accuracy is None else f"{100 * accuracy:.1f} %"),
+        "accuracy  " + _accuracies(summary),
         f"NASFR     {summary['nasfr']:.4f}"
         + ("" if conv is None else f"   (convolutional layers alone {conv:.4f})"),
         "",
@@ -79,6 +79,19 @@ def results_text(results: Results) -> str:
         )
     header = ["layer", "shape", "neurons", "rate", "C-SFR range", "silent channels"]
     return "\n".join(lines) + format_table(header, rows)
+
+
+def _accuracies(summary: Mapping[str, Any]) -> str:
+    """Return the accuracy over samples, and over recordings where several are of one."""
+    if summary["accuracy"] is None:
+        return "unknown (no labels)"
+    text = f"{100 * summary['accuracy']:.1f} %"
+    if not 0 < summary["n_recordings"] < summary["n_samples"]:
+        return text
+    return (
+        f"{text} of clips, {100 * summary['recording_accuracy']:.1f} % of "
+        f"{summary['n_recordings']} recordings (more than half of the clips right)"
+    )
 
 
 def checkpoint_text(checkpoint: Checkpoint, layers: Sequence[dict[str, Any]]) -> str:

@@ -13,6 +13,7 @@ from redundancy.stats.membrane_potential import MembranePotentialDistribution
 from redundancy.stats.moments import Moments
 from redundancy.stats.patterns import PatternRules, pattern_shares
 from redundancy.stats.quantization_error import QuantizationError, network_quantization_error
+from redundancy.stats.recording_accuracy import RecordingAccuracy
 from redundancy.stats.spatial_rates import SpatialRates
 from redundancy.stats.spike_gram import SpikeGram
 from redundancy.stats.temporal import TemporalKernel
@@ -27,6 +28,7 @@ __all__ = [
     "PatternRules",
     "PoissonBootstrap",
     "QuantizationError",
+    "RecordingAccuracy",
     "SpatialRates",
     "SpikeGram",
     "Statistic",

@@ -10,7 +10,7 @@ import xarray as xr
 
 from redundancy import schema
 
-MergeRule = Literal["sum", "min", "max", "first"]
+MergeRule = Literal["sum", "min", "max", "first", "sum-by-label"]
 _MERGES: dict[str, Any] = {
     "sum": lambda a, b: a + b,
     "min": np.minimum,
@@ -49,7 +49,8 @@ def merge(first: xr.Dataset, second: xr.Dataset) -> xr.Dataset:
     ----------
     first, second : xarray.Dataset
         States of the same statistic on disjoint samples; `first` holds the earlier
-        ones.
+        ones. Variables that are summed by label may have other labels in each; a label
+        that one of them lacks counts 0 there.
 
     Raises
     ------
@@ -63,6 +64,8 @@ def merge(first: xr.Dataset, second: xr.Dataset) -> xr.Dataset:
     for name, variable in first.data_vars.items():
         other = second[name]
         rule = variable.attrs[schema.MERGE]
+        if rule == "sum-by-label":
+            continue
         if rule != "first" and variable.sizes != other.sizes:
             raise ValueError(
                 f"states differ in the shape of {name}: {dict(variable.sizes)} and "
@@ -70,4 +73,22 @@ def merge(first: xr.Dataset, second: xr.Dataset) -> xr.Dataset:
             )
         values = _MERGES[rule](variable.values, other.values)
         merged[name] = xr.Variable(variable.dims, values, variable.attrs)
-    return xr.Dataset(merged, coords=first.coords, attrs=first.attrs)
+    labelled = _summed_by_label(first, second)
+    merged.update({name: array.variable for name, array in labelled.data_vars.items()})
+    coordinates = {**first.coords, **labelled.coords}
+    return xr.Dataset(merged, coords=coordinates, attrs=first.attrs)
+
+
+def _summed_by_label(first: xr.Dataset, second: xr.Dataset) -> xr.Dataset:
+    """Return the variables that are summed label by label, over the labels of both."""
+    names = [n for n, v in first.data_vars.items() if v.attrs[schema.MERGE] == "sum-by-label"]
+    if not names:
+        return xr.Dataset()
+    parts = xr.align(first[names], second[names], join="outer", fill_value=0, copy=False)
+    return xr.Dataset(
+        {
+            name: (array.dims, array.values + parts[1][name].values, array.attrs)
+            for name, array in parts[0].data_vars.items()
+        },
+        coords=parts[0].coords,
+    )

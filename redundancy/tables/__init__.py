@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from redundancy.tables.attention import attention_macs_table
 from redundancy.tables.formats import FORMATS, to_latex, to_markdown, write_table
 from redundancy.tables.gac import gac_power_table, is_gac_network
 from redundancy.tables.ghosts import ghost_table
@@ -16,6 +17,7 @@ from redundancy.tables.quantities import (
 
 __all__ = [
     "FORMATS",
+    "attention_macs_table",
     "energy_rows",
     "firing_rate_table",
     "gac_power_table",

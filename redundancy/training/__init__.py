@@ -3,6 +3,25 @@
 from __future__ import annotations
 
 from redundancy.training.loop import train
-from redundancy.training.recipe import LOSSES, Epoch, Recipe, TrainingFiles
+from redundancy.training.presets import (
+    TRAINING_PRESETS,
+    TrainingPlan,
+    TrainingPreset,
+    plan_training,
+    preset_entries,
+)
+from redundancy.training.recipe import LOSSES, OPTIMIZERS, Epoch, Recipe, TrainingFiles
 
-__all__ = ["LOSSES", "Epoch", "Recipe", "TrainingFiles", "train"]
+__all__ = [
+    "LOSSES",
+    "OPTIMIZERS",
+    "TRAINING_PRESETS",
+    "Epoch",
+    "Recipe",
+    "TrainingFiles",
+    "TrainingPlan",
+    "TrainingPreset",
+    "plan_training",
+    "preset_entries",
+    "train",
+]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from redundancy.checkpoint import Checkpoint, save_checkpoint
 from redundancy.datasets.base import Dataset, iterate_batches
-from redundancy.datasets.sampling import RandomAccess, shifted, slices
+from redundancy.datasets.sampling import RandomAccess, mirrored, shifted, slices
 from redundancy.devices import resolve_device
 from redundancy.errors import CheckpointError, UsageError
 from redundancy.files import atomic_path, write_text
@@ -25,6 +25,7 @@ from redundancy.training.recipe import Epoch, Recipe, TrainingFiles
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+    from torch.optim import Optimizer
 
 
 def train(
@@ -134,14 +135,23 @@ class _Training:
         self.train_set, self.test_set = train_set, test_set
         self.files, self.recipe, self.command = files, recipe, command
         self.network: nn.Module = build_network(network, **network_arguments).to(self.device)
-        self.optimizer = torch.optim.Adam(
-            self.network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
-        )
+        self.optimizer = self._make_optimizer()
         self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(
             self.optimizer, T_max=recipe.epochs, eta_min=recipe.final_learning_rate
         )
         self.samples = RandomAccess(train_set)
         self.epochs: list[Epoch] = []
+
+    def _make_optimizer(self) -> Optimizer:
+        import torch
+
+        parameters, recipe = self.network.parameters(), self.recipe
+        rate, decay = recipe.learning_rate, recipe.weight_decay
+        if recipe.optimizer == "sgd":
+            return torch.optim.SGD(
+                parameters, lr=rate, momentum=recipe.momentum, weight_decay=decay
+            )
+        return torch.optim.Adam(parameters, lr=rate, weight_decay=decay)
 
     def run(
         self,
@@ -174,6 +184,7 @@ class _Training:
         for chosen in slices(order, self.recipe.batch_size):
             frames, labels = self.samples.take(chosen)
             frames = shifted(frames, self.recipe.shift, random)
+            frames = mirrored(frames, random) if self.recipe.flip else frames
             loss, correct = self._step(frames, labels)
             total_loss += loss * len(chosen)
             n_correct += correct

@@ -9,11 +9,12 @@ from pathlib import Path
 from redundancy.errors import UsageError
 
 LOSSES = ("mse", "cross-entropy")
+OPTIMIZERS = ("adam", "sgd")
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained: Adam with a cosine schedule to `final_learning_rate`.
+    """How a network is trained: with a cosine schedule to `final_learning_rate`.
 
     The defaults are the paper's for the 3-layer network, but for the number of epochs (200).
 
@@ -28,7 +29,12 @@ class Recipe:
         Each training sample is moved by up to this many pixels in y and x, drawn anew
         in every epoch; 0 for none.
     seed : int
-        Of the weights, the order of samples and the shifts.
+        Of the weights, the order of samples, the shifts and the flips.
+    optimizer : {"adam", "sgd"}
+    momentum : float
+        Of SGD; Adam has no use for it.
+    flip : bool
+        Whether half of the training samples are mirrored in x, drawn anew in every epoch.
     """
 
     epochs: int = 30
@@ -39,10 +45,22 @@ class Recipe:
     loss: str = "mse"
     shift: int = 0
     seed: int = 0
+    optimizer: str = "adam"
+    momentum: float = 0.0
+    flip: bool = False
 
     def __post_init__(self) -> None:
         if self.loss not in LOSSES:
             raise UsageError(f"loss must be one of {', '.join(LOSSES)}, got {self.loss!r}")
+        if self.optimizer not in OPTIMIZERS:
+            raise UsageError(
+                f"optimizer must be one of {', '.join(OPTIMIZERS)}, got {self.optimizer!r}"
+            )
+        if not 0 <= self.momentum < 1 or (self.momentum and self.optimizer != "sgd"):
+            raise UsageError(
+                "momentum must be at least 0 and less than 1, and 0 unless the optimizer is sgd, "
+                f"got {self.momentum} with {self.optimizer}"
+            )
         rates = (self.learning_rate, self.final_learning_rate, self.weight_decay)
         if (
             min(self.epochs, self.batch_size) < 1
