@@ -322,6 +322,11 @@ def check_version(path: object, attributes: Mapping[Any, Any], kind: str) -> Non
             f"{attributes.get(schema.KIND)!r})"
         )
     version = attributes.get(schema.VERSION)
+    if version is None:
+        raise ResultsError(
+            f"{path} is not a complete {kind} file: its {schema.VERSION!r} attribute is missing; "
+            "analyse the checkpoint again"
+        )
     number = float(version) if isinstance(version, int | float | np.number) else 0
     if number != schema.SCHEMA_VERSION:
         age = "an older" if number < schema.SCHEMA_VERSION else "a newer"
