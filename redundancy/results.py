@@ -44,6 +44,9 @@ _REQUIRED_ATTRIBUTES = (
     schema.N_TIMESTEPS,
 )
 
+# What a file holds, so that a part that is lost is missed.
+_CONTENTS = "contents"
+
 
 @dataclass(frozen=True)
 class Results:
@@ -249,8 +252,10 @@ class Results:
             }
             for node in self.tree.subtree
         }
+        tree = self.tree.copy()
+        tree.attrs[_CONTENTS] = pack(_contents(tree))
         with atomic_path(path) as temporary:
-            self.tree.to_netcdf(temporary, engine="h5netcdf", encoding=encoding)
+            tree.to_netcdf(temporary, engine="h5netcdf", encoding=encoding)
 
 
 def spiking_layers(nodes: Mapping[str, xr.Dataset]) -> dict[str, xr.Dataset]:
@@ -297,16 +302,37 @@ def load_results(path: str | os.PathLike[str]) -> Results:
         ) from error
     check_version(path, tree.attrs, "results")
     try:
+        missing = _missing(tree)
         results = Results(tree)
-        missing = [name for name in _REQUIRED_ATTRIBUTES if name not in tree.attrs]
         if missing or not results.firing_rates or not results.input_events.data_vars:
-            raise KeyError(", ".join(missing) or "layers")
-        _ = results.accuracy, results.network_firing_rate
-    except (KeyError, ValueError) as error:
+            raise ValueError(f"missing: {', '.join(missing[:3]) or 'layers'}")
+        _ = results.accuracy, results.network_firing_rate, results.attributes
+    except (KeyError, TypeError, ValueError) as error:
         raise ResultsError(
             f"{path} is not a complete results file ({error}); analyse the checkpoint again"
         ) from error
     return results
+
+
+def _contents(tree: xr.DataTree) -> dict[str, list[str]]:
+    """Return the names of all variables and attributes of a tree, node by node."""
+    return {
+        node.path: sorted({str(name) for name in (*node.variables, *node.attrs)} - {_CONTENTS})
+        for node in tree.subtree
+    }
+
+
+def _missing(tree: xr.DataTree) -> list[str]:
+    """Return what a tree should hold and does not; it no longer says what it should."""
+    found = _contents(tree)
+    missing = [name for name in (*_REQUIRED_ATTRIBUTES, _CONTENTS) if name not in tree.attrs]
+    for node, names in json.loads(tree.attrs.pop(_CONTENTS, "{}")).items():
+        if node not in found:
+            missing.append(node.strip("/"))
+        else:
+            owner = f" of {node.strip('/')}" if node.strip("/") else ""
+            missing += [f"{name}{owner}" for name in names if name not in found[node]]
+    return missing
 
 
 def check_version(path: object, attributes: Mapping[Any, Any], kind: str) -> None:
@@ -317,8 +343,14 @@ def check_version(path: object, attributes: Mapping[Any, Any], kind: str) -> Non
             f"{attributes.get(schema.KIND)!r})"
         )
     version = attributes.get(schema.VERSION)
-    if version is None or int(version) != schema.SCHEMA_VERSION:
-        age = "an older" if version is None or int(version) < schema.SCHEMA_VERSION else "a newer"
+    if version is None:
+        raise ResultsError(
+            f"{path} is not a complete {kind} file: its {schema.VERSION!r} attribute is missing; "
+            "analyse the checkpoint again"
+        )
+    number = float(version) if isinstance(version, int | float | np.number) else 0
+    if number != schema.SCHEMA_VERSION:
+        age = "an older" if number < schema.SCHEMA_VERSION else "a newer"
         raise ResultsError(
             f"{path} was written by {age} version of redundancy (schema {version}, this one reads "
             f"{schema.SCHEMA_VERSION}); analyse the checkpoint again with this version"

@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
-from redundancy.commands.analysing import (
+from redundancy.commands.analysing import report_many
+from redundancy.commands.options import (
     analysis_options,
     channel_option,
     energy_options,
     output_options,
-    report_many,
     rule_options,
     selection_options,
     sources_argument,
@@ -62,8 +62,9 @@ def compare(
     from redundancy.report.output import Selection
     from redundancy.stats import PatternRules
 
+    selection = Selection(layer, time, channels)
     settings: dict[str, Any] = {
-        "selection": Selection(layer, time, channels),
+        "selection": selection,
         "rules": PatternRules(tolerance, background_ratio),
         "rule": rule,
         "energy": EnergyReport(convention, e_mac, e_ac),
@@ -82,6 +83,7 @@ def compare(
         overwrite=overwrite,
         quiet=quiet,
         options=options,
+        selection=selection,
         tables=tables,
         drawings=lambda networks: made[0].drawings(),
         text=lambda networks: made[0].text(),

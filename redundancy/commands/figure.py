@@ -7,15 +7,18 @@ from typing import Any
 
 import click
 
-from redundancy.commands.analysing import (
+from redundancy.commands.analysing import report_many
+from redundancy.commands.options import (
     analysis_options,
     channel_option,
     output_options,
-    report_many,
     rule_options,
     selection_options,
     sources_argument,
 )
+from redundancy.errors import UsageError
+
+_MOST_NETWORKS = {"1": 2, "6": 4}
 
 
 @click.command("figure", short_help="Draw Figure 1, 2, 5 or 6 of the paper by its number.")
@@ -41,7 +44,7 @@ def figure(
     quiet: bool,
     **options: Any,
 ) -> None:
-    r"""Draw a figure of the paper for your networks.
+    """Draw a figure of the paper for your networks.
 
     \b
     1  a neuron, event frames, noise and normal channels (vanilla, then ASA)
@@ -50,12 +53,18 @@ def figure(
     6  spike patterns and membrane potentials (vanilla, then ASA)
 
     SOURCES are checkpoints (.pt), recordings (.zarr) or results files (.nc): one or two
-    for Figures 1 and 6, side by side; any number for Figures 2 and 5, each drawn.
-    """
+    for Figure 1 and up to four for Figure 6, side by side; any number for Figures 2 and
+    5, each drawn.
+    """  # noqa: D301 (click keeps the lines after a backspace as they are)
     from redundancy.report.output import Selection
     from redundancy.report.paper_figures import drawings
     from redundancy.stats import PatternRules
 
+    most = _MOST_NETWORKS.get(number, len(sources))
+    if len(sources) > most:
+        raise UsageError(
+            f"figure {number} shows up to {most} networks, got {len(sources)}; name fewer"
+        )
     selection = Selection(layer, time, channels)
     rules = PatternRules(tolerance, background_ratio)
     report_many(
@@ -67,5 +76,6 @@ def figure(
         options=options,
         tables=lambda networks, folder: [],
         drawings=lambda networks: drawings(number, networks, selection, rules=rules, rule=rule),  # type: ignore[arg-type]
+        selection=selection,
         text=lambda networks: f"figure {number} of {', '.join(networks)}",
     )

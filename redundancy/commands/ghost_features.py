@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from redundancy.commands.analysing import (
+from redundancy.commands.analysing import report
+from redundancy.commands.options import (
     analysis_options,
     output_options,
-    report,
     selection_options,
     source_argument,
 )
@@ -22,9 +22,7 @@ from redundancy.commands.analysing import (
 @click.option(
     "--similarity",
     type=click.Choice(["cosine", "pearson", "ssim", "jaccard"]),
-    default="cosine",
-    show_default=True,
-    help="Of spike features; the table holds all of them.",
+    help="Of spike features, the table holds all; default cosine, or jaccard without maps.",
 )
 @click.option(
     "--threshold",
@@ -37,7 +35,7 @@ from redundancy.commands.analysing import (
 @output_options
 def ghost_features(
     source: Path,
-    similarity: str,
+    similarity: str | None,
     threshold: float,
     layer: str | None,
     time: int | None,

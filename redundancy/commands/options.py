@@ -66,11 +66,105 @@ data_options = together(
     ),
     data_arg_option,
     click.option(
-        "--split", type=click.Choice(["test", "train"]), default="test", show_default=True
+        "--split", type=click.Choice(["test", "train"]), help="Of the dataset; default test."
     ),
     click.option("--samples", type=click.IntRange(min=1), help="Only the first so many samples."),
     batch_size_option,
     device_option,
+)
+
+
+source_argument = click.argument("source", type=click.Path(path_type=Path))
+sources_argument = click.argument(
+    "sources", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
+selection_options = together(
+    click.option("--layer", help="Spiking layer to show; default the deepest with feature maps."),
+    click.option("--time", type=int, help="Timestep to show, from 0; default the middle one."),
+)
+channel_option = click.option(
+    "--channel", "channels", type=int, multiple=True, help="Channel to show; may be repeated."
+)
+output_options = together(
+    click.option(
+        "--out",
+        type=click.Path(path_type=Path),
+        help="Folder for everything written; default figures/NAME.",
+    ),
+    click.option(
+        "--format",
+        "formats",
+        default="png",
+        show_default=True,
+        help="Of figures: png, pdf, svg, or several: png,pdf.",
+    ),
+    click.option(
+        "--overwrite", is_flag=True, help="Replace results that are in the folder already."
+    ),
+    quiet_option,
+)
+potential_options = together(
+    click.option(
+        "--quantity",
+        type=click.Choice(["pre-fire", "input", "post-reset"]),
+        help="What is binned: U before firing (default), the input current, or U after reset.",
+    ),
+    click.option(
+        "--bin-width", type=float, help="Of the distributions; default about a tenth of V_th."
+    ),
+    click.option(
+        "--range",
+        "bounds",
+        type=float,
+        nargs=2,
+        metavar="LOW HIGH",
+        help="Potentials to bin; default from the first batch, per layer.",
+    ),
+)
+bootstrap_options = together(
+    click.option(
+        "--replicates", type=click.IntRange(min=10), help="Of the bootstrap; default 1000."
+    ),
+    click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Of the bootstrap; default 0."),
+)
+analysis_options = together(data_options, open_options, potential_options, bootstrap_options)
+rule_options = together(
+    click.option(
+        "--rule",
+        type=click.Choice(["potential", "spatial"]),
+        default="potential",
+        show_default=True,
+        help="Noise is told by the potentials (PTD), or by spikes where the input has none.",
+    ),
+    click.option(
+        "--tolerance",
+        type=click.FloatRange(min=0),
+        default=0.5,
+        show_default=True,
+        help="Noise by potentials has a PTD of at least minus so many thresholds.",
+    ),
+    click.option(
+        "--background-ratio",
+        type=click.FloatRange(min=0),
+        default=1.0,
+        show_default=True,
+        help="Noise by place fires at least so many times as often off the input's events.",
+    ),
+)
+energy_options = together(
+    click.option(
+        "--convention",
+        type=click.Choice(["asa", "spikformer", "spike-driven-transformer", "effective"]),
+        default="asa",
+        show_default=True,
+        help="How operations are counted.",
+    ),
+    click.option(
+        "--e-mac", type=click.FloatRange(min=0), default=4.6, show_default=True, help="pJ a MAC."
+    ),
+    click.option(
+        "--e-ac", type=click.FloatRange(min=0), default=0.9, show_default=True, help="pJ an AC."
+    ),
 )
 
 
@@ -103,7 +197,7 @@ def open_for_analysis(
             checkpoint,
             data=options["data"],
             arguments=parse_key_values(options["data_arg"], "--data-arg"),
-            split=options["split"],
+            split=options["split"] or "test",
             progress=progress,
         )
     return checkpoint, network, dataset

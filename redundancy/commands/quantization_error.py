@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from redundancy.commands.analysing import (
+from redundancy.commands.analysing import report_many
+from redundancy.commands.options import (
     analysis_options,
     output_options,
-    report_many,
     sources_argument,
 )
 

@@ -50,8 +50,11 @@ def reproduce(nmnist: Path | None, checkpoints: Path, seeds: int, out: Path, qui
         if done >= total:
             lines[what].clear()
 
-    workshop = Workshop(checkpoints, out / "reproduction", progress)
     chosen = tasks(nmnist)
+    if nmnist is not None:
+        # Before hours of training, not after.
+        chosen[-1].dataset("test")
+    workshop = Workshop(checkpoints, out / "reproduction", progress)
     runs = {
         task.key: {
             (variant, seed): results for variant, seed, results in workshop.analysed(task, seeds)

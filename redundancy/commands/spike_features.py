@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
-from redundancy.commands.analysing import (
+from redundancy.commands.analysing import report
+from redundancy.commands.options import (
     analysis_options,
     channel_option,
     output_options,
-    report,
     selection_options,
     source_argument,
 )

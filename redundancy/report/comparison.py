@@ -16,7 +16,7 @@ from redundancy.comparison import Comparison, compare
 from redundancy.errors import UsageError
 from redundancy.files import atomic_path
 from redundancy.report.energy import EnergyReport
-from redundancy.report.membrane_potential import layer_results
+from redundancy.report.membrane_potential import layer_results, noise_share
 from redundancy.report.output import Selection, figure_of
 from redundancy.report.text import format_table, heading
 from redundancy.stats import PatternRules, pattern_shares
@@ -153,7 +153,7 @@ class ComparisonReport:
         return [
             label,
             str(row.network),
-            f"{scale * row.value:.4g}",
+            "unknown" if pd.isna(row.value) else f"{scale * row.value:.4g}",
             _interval(scale * row.low, scale * row.high),
             "" if pd.isna(row.change) else f"{scale * row.change:+.4g}",
             _interval(scale * row.change_low, scale * row.change_high),
@@ -165,11 +165,8 @@ class ComparisonReport:
         rows = []
         for name, results in self.networks.items():
             patterns = results.patterns(self.rules)
-            shares = [
-                float(pattern_shares(patterns, rule)["spike_share"].sel(pattern="noise").sum())
-                for rule in ("potential", "spatial")
-            ]
-            rows.append([name, *(f"{100 * share:.1f} %" for share in shares)])
+            shares = [pattern_shares(patterns, rule) for rule in ("potential", "spatial")]
+            rows.append([name, *map(noise_share, shares)])
         return format_table(["spikes fired by noise features", "by potential", "by place"], rows)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +11,12 @@ from typing import TYPE_CHECKING
 import xarray as xr
 
 from redundancy import schema
+from redundancy.errors import UsageError
 from redundancy.files import atomic_path
 from redundancy.report.output import figure_of
 from redundancy.report.text import format_table
 from redundancy.stats.energy import energy_change
+from redundancy.stats.energy_conventions import CONVENTIONS
 from redundancy.tables import (
     energy_rows,
     gac_power_table,
@@ -21,6 +24,7 @@ from redundancy.tables import (
     to_markdown,
     write_table,
 )
+from redundancy.tables.quantities import has_energy
 
 if TYPE_CHECKING:
     from redundancy.report.output import Drawing
@@ -37,17 +41,29 @@ class EnergyReport:
         A name in :data:`redundancy.stats.energy.CONVENTIONS`.
     e_mac, e_ac : float
         Picojoules of an operation.
+
+    Raises
+    ------
+    UsageError
+        If there is no such convention, or an energy is negative or not finite.
     """
 
     convention: str = "asa"
     e_mac: float = 4.6
     e_ac: float = 0.9
 
+    def __post_init__(self) -> None:
+        CONVENTIONS.get(self.convention)
+        for name, value in (("e_mac", self.e_mac), ("e_ac", self.e_ac)):
+            if not 0 <= value < math.inf:
+                raise UsageError(f"{name} must be picojoules of at least 0 and finite, got {value}")
+
     def tables_of(self, networks: Mapping[str, Results]) -> dict[str, xr.Dataset]:
-        """Return the energy table of every network."""
+        """Return the energy table of every network that has one."""
         return {
             name: results.energy(self.convention, self.e_mac, self.e_ac)
             for name, results in networks.items()
+            if has_energy(results)
         }
 
     def write_tables(self, networks: Mapping[str, Results], folder: Path) -> list[Path]:

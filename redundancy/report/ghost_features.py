@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from redundancy.report.output import Selection, figure_of
 from redundancy.report.text import format_table, heading
 from redundancy.results import Results
 from redundancy.stats import TemporalKernel
-from redundancy.stats.ghosts import ghost_groups, ghost_ratio_curve, linkage_of
+from redundancy.stats.ghosts import cut_height, ghost_groups, ghost_ratio_curve, linkage_of
 from redundancy.stats.temporal import temporal_ghost_curve
 from redundancy.tables import ghost_table
 
@@ -32,14 +33,23 @@ class GhostReport:
 
     Parameters
     ----------
-    measure : {"cosine", "pearson", "ssim", "jaccard"}
-        The one that figures go by; the table holds all.
+    measure : {"cosine", "pearson", "ssim", "jaccard"}, optional
+        The one that figures go by; the table holds all. Default cosine, or jaccard for a
+        layer whose channels are single numbers.
     threshold : float
         From which similarity on features count as ghosts of one another.
+
+    Raises
+    ------
+    UsageError
+        If the threshold lies outside [-1, 1].
     """
 
-    measure: str = "cosine"
+    measure: str | None = None
     threshold: float = 0.9
+
+    def __post_init__(self) -> None:
+        cut_height(self.threshold)
 
     def write_tables(self, results: Results, folder: Path) -> list[Path]:
         """Write the ghost ratios of every layer and measure, and every channel's group."""
@@ -66,14 +76,14 @@ class GhostReport:
         layer, time, _ = selection.resolve(results)
         rates = results.firing_rates[layer]
         similarities = self._similarities(results, layer, time)
-        similarity = similarities[self.measure]
+        similarity = similarities[self.measure or next(iter(similarities))]
         groups = ghost_groups(similarity, self.threshold)
         if groups.attrs[schema.N_ACTIVE] > 1:
             yield (
                 "ghost_similarity",
                 lambda: plots.plot_ghost_heatmap(similarity, linkage_of(similarity), groups),
             )
-        if plots.has_maps(rates):
+        if plots.has_maps(rates) and groups.attrs[schema.N_ACTIVE]:
             yield (
                 "ghost_groups",
                 lambda: figure_of(plots.plot_ghost_groups(rates, groups, time=time)),
@@ -95,21 +105,26 @@ class GhostReport:
                 )
             ),
         )
-        if plots.has_maps(rates):
-            curves = {
-                name: temporal_ghost_curve(layer_rates, self.threshold, self._map_measure)
-                for name, layer_rates in results.firing_rates.items()
-                if plots.has_maps(layer_rates)
-            }
+        curves = self._temporal_curves(results)
+        if curves:
             yield (
                 "temporal_redundancy",
                 lambda: figure_of(plots.plot_temporal_ghost_curve(curves)),
             )
 
+    def _temporal_curves(self, results: Results) -> dict[str, xr.Dataset]:
+        """Return redundancy against the number of timesteps, of layers that have maps."""
+        curves = {}
+        for name, rates in results.firing_rates.items():
+            # A layer may have no maps, or too small ones for the measure.
+            with contextlib.suppress(UsageError):
+                curves[name] = temporal_ghost_curve(rates, self.threshold, self._map_measure)
+        return curves
+
     @property
     def _map_measure(self) -> str:
         # Over time, maps are compared; the Jaccard index compares spikes of one timestep.
-        return self.measure if self.measure != "jaccard" else "cosine"
+        return self.measure if self.measure not in (None, "jaccard") else "cosine"
 
     def text(self, results: Results) -> str:
         """Return the ghost ratios of every layer at the middle timestep."""
@@ -119,11 +134,11 @@ class GhostReport:
                 str(row.layer),
                 str(row.n_channels),
                 f"{row.n_null:.1f}",
-                *(_share(getattr(row, f"ghost_ratio_{measure}")) for measure in _MEASURES),
-                _share(row.temporal_ghost_ratio),
-                f"{row.effective_rank:.1f}",
-                f"{row.participation_ratio:.1f}",
-                _share(row.cka_next),
+                *(_number(getattr(row, f"ghost_ratio_{measure}")) for measure in _MEASURES),
+                _number(row.temporal_ghost_ratio),
+                _number(row.effective_rank, 1),
+                _number(row.participation_ratio, 1),
+                _number(row.cka_next),
             ]
             for row in table.itertuples()
         ]
@@ -138,5 +153,5 @@ class GhostReport:
         )
 
 
-def _share(value: float) -> str:
-    return "–" if value != value else f"{value:.3f}"
+def _number(value: float, decimals: int = 3) -> str:
+    return "–" if value != value else f"{value:.{decimals}f}"

@@ -50,6 +50,7 @@ def drawings(
         compose = plots.figure_2 if number == "2" else plots.figure_5
         for name, results in networks.items():
             layer, time, channels = selection.resolve(results)
+            _need_maps(number, name, results, layer)
             yield (
                 f"figure_{number}_{name}",
                 lambda results=results, layer=layer, time=time, channels=channels: compose(  # type: ignore[misc]
@@ -69,6 +70,10 @@ def drawings(
             f"{', '.join(missing)} has no layer {layer!r} as {next(iter(networks))} has; name one "
             "that all networks have with --layer"
         )
+    if rule == "potential" and not channels:
+        _check_quantity(first)
+    if number == "1":
+        _need_maps(number, next(iter(networks)), first, layer)
     shown = {name: layer_results(results, layer, rules) for name, results in networks.items()}
     if number == "6":
         yield (
@@ -108,4 +113,26 @@ def _telling_channel(state: xr.Dataset) -> int:
     """Return the channel whose example neuron fires nearest to half of the time."""
     n_spikes = (state[schema.EXAMPLE_SPIKE] != 0).sum(schema.TIME).values
     half = state.sizes[schema.TIME] / 2
-    return int(abs(n_spikes - half).argmin())
+    # One that always fires is as far from it as one that never does, and tells more.
+    return int((abs(n_spikes - half) + (n_spikes == 0) / 4).argmin())
+
+
+def _need_maps(number: str, name: str, results: Results, layer: str) -> None:
+    """Refuse to show a layer's feature maps where it has none."""
+    from redundancy import plots
+
+    if not plots.has_maps(results.firing_rates[layer]):
+        raise UsageError(
+            f"figure {number} shows feature maps, but layer {layer!r} of {name} has none, its "
+            "channels are single neurons; name another with --layer, or see analyze spike-features"
+        )
+
+
+def _check_quantity(results: Results) -> None:
+    """Refuse to choose channels by potentials that say nothing of firing."""
+    quantity = results.attributes.get(schema.STATISTICS, {}).get(schema.QUANTITY, "pre-fire")
+    if quantity != "pre-fire":
+        raise UsageError(
+            f"noise is told by the potential before firing, but these results are of {quantity} "
+            "potentials; tell it by place with --rule spatial, or name channels with --channel"
+        )

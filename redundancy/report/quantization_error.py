@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from redundancy import schema
 from redundancy.files import atomic_path
 from redundancy.report.output import figure_of
@@ -49,8 +51,10 @@ def text(networks: Mapping[str, Results]) -> str:
             )
         network = results.network_quantization_error
         for place, suffix in (("all neurons", ""), ("convolutional layers", "_conv")):
-            values = [f"{float(network[variant + suffix]):.4f}" for variant in LONG_NAMES]
-            rows.append([name, place, *values])
+            values = [float(network[variant + suffix]) for variant in LONG_NAMES]
+            # A network need not have convolutions.
+            if not np.isnan(values[0]):
+                rows.append([name, place, *(f"{value:.4f}" for value in values)])
     lines = ["quantization error, means over samples, neurons and timesteps"]
     for name, results in networks.items():
         low, high = results.confidence(schema.QE)

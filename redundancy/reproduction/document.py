@@ -14,7 +14,7 @@ from redundancy.report.energy import EnergyReport
 from redundancy.report.membrane_potential import layer_results
 from redundancy.report.output import Selection, draw_all, figure_of
 from redundancy.reproduction.networks import VARIANTS, Task
-from redundancy.reproduction.observations import Observation, observations
+from redundancy.reproduction.observations import Observation, mean_known, observations
 from redundancy.results import Results
 from redundancy.stats import PatternRules, pattern_shares
 from redundancy.stats.ghosts import ghost_groups, ghost_ratio_curve
@@ -109,7 +109,7 @@ def _short(tasks: Sequence[Task], runs: Mapping[str, Runs]) -> str:
 def _verdicts(runs: Runs) -> dict[str, str]:
     """Return whether each observation, and what the tables claim of ASA, was seen."""
     verdicts = {
-        f"Observation {seen.number}: {seen.claim}": "seen" if seen.seen else "**not seen**"
+        f"Observation {seen.number}: {seen.claim}": _stressed(seen.verdict)
         for seen in observations(_of(runs, "vanilla"))
     }
     changes = {
@@ -180,7 +180,7 @@ def _told(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _observation_text(observation: Observation) -> str:
-    verdict = "Seen." if observation.seen else "**Not seen.**"
+    verdict = _stressed(f"{observation.verdict.capitalize()}.")
     claim = observation.claim[0].upper() + observation.claim[1:]
     numbers = "\n".join(
         f"- {name}: {_spread(values)}" for name, values in observation.numbers.items()
@@ -189,8 +189,13 @@ def _observation_text(observation: Observation) -> str:
     return f"### Observation {observation.number}\n\n{claim}.\n{verdict} ({rule}.)\n\n{numbers}\n"
 
 
+def _stressed(verdict: str) -> str:
+    return f"**{verdict}**" if verdict.lower().startswith("not") else verdict
+
+
 def _spread(values: Sequence[float]) -> str:
-    return f"{np.mean(values):.3f} ({', '.join(f'{value:.3f}' for value in values)})"
+    words = ["–" if np.isnan(value) else f"{value:.3f}" for value in (mean_known(values), *values)]
+    return f"{words[0]} ({', '.join(words[1:])})"
 
 
 def _drawings(task: Task, runs: Runs) -> Iterator[Drawing]:
@@ -203,15 +208,13 @@ def _drawings(task: Task, runs: Runs) -> Iterator[Drawing]:
     layer, time, _ = Selection().resolve(vanilla)
     rules = PatternRules()
     shown = {name: layer_results(results, layer, rules) for name, results in networks.items()}
-    similarity = vanilla.similarity(layer, time, "cosine")
-    yield (
-        f"{task.key}_1_ghost_groups",
-        lambda: figure_of(
-            plots.plot_ghost_groups(
-                vanilla.firing_rates[layer], ghost_groups(similarity, 0.9), time=time
-            )
-        ),
-    )
+    groups = ghost_groups(vanilla.similarity(layer, time, "cosine"), 0.9)
+    if groups.attrs[schema.N_ACTIVE]:
+        rates = vanilla.firing_rates[layer]
+        yield (
+            f"{task.key}_1_ghost_groups",
+            lambda: figure_of(plots.plot_ghost_groups(rates, groups, time=time)),
+        )
     yield (
         f"{task.key}_1_ghost_ratio",
         lambda: figure_of(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -86,7 +87,7 @@ class Workshop:
     checkpoints : Path
         Folder; what is not there is trained into it.
     results : Path
-        Folder of results, used again for the same checkpoint and parameters.
+        Folder of results, used again for the same checkpoint and data.
     progress : callable
         Called with (what, units, done, total).
     """
@@ -147,7 +148,8 @@ class Workshop:
             except ResultsError:  # of another version, or damaged: made again
                 pass
             else:
-                if results.attributes[schema.CHECKPOINT_SHA256] == sha256_of(path):
+                known = results.attributes.get(schema.CHECKPOINT_SHA256)
+                if known == sha256_of(path) and _is_of(results, test_set):
                     return results
         checkpoint = load_checkpoint(path)
         results = analyze(
@@ -158,3 +160,14 @@ class Workshop:
         )
         results.save(kept)
         return results
+
+
+def _is_of(results: Results, test_set: Dataset) -> bool:
+    """Tell whether results are of these data, as far as the data can be told apart."""
+    attributes = results.attributes
+    # Through JSON, as results keep them.
+    arguments = json.loads(json.dumps(dict(test_set.arguments)))
+    return bool(
+        attributes[schema.N_SAMPLES] == len(test_set)
+        and attributes.get(schema.DATASET_ARGUMENTS) == arguments
+    )

@@ -34,8 +34,9 @@ class Observation:
     rule : str
         When it counts as seen.
     numbers : dict of str to sequence of float
-        What was measured, one number a seed.
+        What was measured, one number a seed; NaN where there is nothing to measure.
     seen : bool
+        False too where there is nothing to measure.
     """
 
     number: int
@@ -43,6 +44,12 @@ class Observation:
     rule: str
     numbers: dict[str, list[float]]
     seen: bool
+
+    @property
+    def verdict(self) -> str:
+        """Say whether it was seen, or that nothing could be measured."""
+        measured = any(np.isfinite(values).any() for values in self.numbers.values())
+        return ("seen" if self.seen else "not seen") if measured else "not decided"
 
 
 def observations(vanilla: Sequence[Results]) -> Iterator[Observation]:
@@ -70,9 +77,9 @@ def observations(vanilla: Sequence[Results]) -> Iterator[Observation]:
             "correlation of N-SFR and events, noise features": [off for _, off in places],
         },
         bool(
-            np.mean(rate) >= TELLS
-            and np.mean([here for here, _ in places]) > 0
-            and np.mean([off for _, off in places]) < 0
+            mean_known(rate) >= TELLS
+            and mean_known([here for here, _ in places]) > 0
+            and mean_known([off for _, off in places]) < 0
         ),
     )
     for number, name, what in (
@@ -81,7 +88,8 @@ def observations(vanilla: Sequence[Results]) -> Iterator[Observation]:
     ):
         told = [_tell(results, name) for results in vanilla]
         # A variance may tell in either direction: the paper argues for both.
-        strength = float(np.mean(told)) if name == "distance" else float(abs(np.mean(told) - 0.5))
+        mean = mean_known(told)
+        strength = mean if name == "distance" else abs(mean - 0.5)
         yield Observation(
             number,
             f"the {what} of the membrane potentials tells noise from normal features",
@@ -112,8 +120,8 @@ def _ghosts(vanilla: Sequence[Results]) -> Observation:
 
 def _steady_rate(vanilla: Sequence[Results]) -> Observation:
     rates = [results.network_firing_rate[schema.T_SFR].values for results in vanilla]
-    variation = [float(rate.std() / rate.mean()) for rate in rates]
-    later = [float(rate[1:].std() / rate[1:].mean()) for rate in rates]
+    variation = [_variation(rate) for rate in rates]
+    later = [_variation(rate[1:]) for rate in rates]
     return Observation(
         2,
         "the firing rate of the network (T-SFR) hardly changes from timestep to timestep",
@@ -122,8 +130,20 @@ def _steady_rate(vanilla: Sequence[Results]) -> Observation:
             "variation of T-SFR": variation,
             "variation of T-SFR without the first timestep": later,
         },
-        float(np.mean(variation)) < STEADY,
+        mean_known(variation) < STEADY,
     )
+
+
+def mean_known(values: Sequence[float]) -> float:
+    """Return the mean of those that are numbers, NaN if none is."""
+    known = np.asarray(values, np.float64)
+    known = known[np.isfinite(known)]
+    return float(known.mean()) if known.size else float("nan")
+
+
+def _variation(rate: NDArray[np.float64]) -> float:
+    """Return the standard deviation as a share of the mean, NaN if there are no spikes."""
+    return float(rate.std() / rate.mean()) if rate.any() else float("nan")
 
 
 def _tell(results: Results, name: str) -> float:
@@ -142,7 +162,8 @@ def _tell(results: Results, name: str) -> float:
         }[name]
         codes = patterns[schema.PATTERN_SPATIAL].values
         for now, code in zip(values.values, codes, strict=True):
-            noise, normal = now[code == NOISE], now[code == NORMAL]
+            known = np.isfinite(now)
+            noise, normal = now[(code == NOISE) & known], now[(code == NORMAL) & known]
             if noise.size and normal.size:
                 shares.append(_probability_above(noise, normal))
     return float(np.mean(shares)) if shares else float("nan")

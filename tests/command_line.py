@@ -1,0 +1,95 @@
+"""The ``analyze`` command in this process, and small networks that have something to show."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+import pytest
+import torch
+
+import analysis_cli
+from redundancy.checkpoint import Checkpoint, save_checkpoint
+from redundancy.networks import build_network, complete_arguments
+from redundancy.results import Results, load_results
+from tests.toy import ToyDataset, tiny_network_arguments
+
+
+def run_analyze(*arguments: object) -> tuple[int, str, str]:
+    """Run ``analyze`` and return its exit code and what it wrote to stdout and stderr."""
+    out, err = io.StringIO(), io.StringIO()
+    code = 0
+    with (
+        mock.patch.object(sys, "argv", ["analyze", *map(str, arguments)]),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        try:
+            analysis_cli.main()
+        except SystemExit as exit_request:
+            code = int(exit_request.code or 0)
+    text = err.getvalue()
+    assert "Traceback" not in text
+    assert "This is a bug" not in text, text
+    return code, out.getvalue(), text
+
+
+def remember_results(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read each results file only once: most time of a test is spent on reading them."""
+    known: dict[tuple[str, int], Results] = {}
+
+    def load(path: str | Path) -> Results:
+        key = (str(Path(path).absolute()), os.stat(path).st_mtime_ns)
+        if key not in known:
+            known[key] = load_results(path)
+        return known[key]
+
+    monkeypatch.setattr("redundancy.results.load_results", load)
+
+
+def sketch_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Save figures in a few dots: most time of drawing is spent on dots."""
+    monkeypatch.setattr("redundancy.plots.saving._DPI", {"png": 20, "pdf": 20, "svg": 20})
+
+
+def save_frames(path: Path, toy: ToyDataset) -> list[str]:
+    """Save a dataset as a frames file and return the options that name it."""
+    labels = {} if toy.labels is None else {"labels": toy.labels}
+    np.savez(path, frames=toy.frames, **labels)
+    return ["--data", f"frames:{path}"]
+
+
+def save_network(
+    path: Path,
+    edit: Callable[[torch.nn.Module], None] | None = None,
+    *,
+    seed: int = 0,
+    **arguments: object,
+) -> Path:
+    """Save an untrained lif-snn-3 of channels that range from silent to always firing.
+
+    Parameters
+    ----------
+    path : Path
+    edit : callable, optional
+        Changes the network's weights in place.
+    seed : int
+    **arguments
+        Of :func:`tests.toy.tiny_network_arguments`.
+    """
+    given = complete_arguments("lif-snn-3", tiny_network_arguments(**arguments))  # type: ignore[arg-type]
+    torch.manual_seed(seed)
+    network = build_network("lif-snn-3", **given)
+    with torch.no_grad():
+        for block in (network.conv1, network.conv2, network.conv3):
+            block.bn.bias.copy_(torch.linspace(-0.5, 0.5, len(block.bn.bias)))
+        if edit is not None:
+            edit(network)
+    save_checkpoint(path, Checkpoint("lif-snn-3", given, network.state_dict()))
+    return path
