@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -38,6 +40,18 @@ def run_analyze(*arguments: object) -> tuple[int, str, str]:
     assert "Traceback" not in text
     assert "This is a bug" not in text, text
     return code, out.getvalue(), text
+
+
+def start_analyze(*arguments: object) -> subprocess.Popen[str]:
+    """Start ``analyze`` as a process of its own, which Ctrl-C (SIGINT) can interrupt."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "analysis_cli", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell's background jobs ignore SIGINT, and so would their children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
 
 
 def remember_results(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ import torch
 
 import analysis_cli
 from redundancy.results import load_results
+from tests.command_line import start_analyze
 from tests.toy import ToyDataset
 
 TINY = ["--network-arg", "widths=4,4,6", "--network-arg", "hidden=12"]
@@ -351,11 +352,10 @@ def test_failure_is_one_sentence_and_exit_code_1(analyze, tmp_path, content, exp
 def test_ctrl_c_half_way_leaves_nothing_half_written(folder, tmp_path):
     toy = ToyDataset(60, n_timesteps=40, size=(32, 32))
     np.savez(tmp_path / "large.npz", frames=toy.frames, labels=toy.labels)
-    training = subprocess.Popen(
-        [sys.executable, "-m", "analysis_cli", "train", "--epochs", "500", "--data",
-         f"frames:{tmp_path / 'large.npz'}", "--out", str(tmp_path / "x.pt"), *TINY],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    data = f"frames:{tmp_path / 'large.npz'}"
+    training = start_analyze(
+        *("train", "--epochs", 500, "--data", data, "--out", tmp_path / "x.pt", *TINY)
+    )
     deadline = time.monotonic() + 90
     files = [tmp_path / f"x.{kind}" for kind in ("last.pt", "best.pt", "training.json")]
     while not all(path.exists() for path in files) and time.monotonic() < deadline:

@@ -1,8 +1,6 @@
 """Networks side by side on the command line: compare, and figures of two networks."""
 
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -19,6 +17,7 @@ from tests.command_line import (
     save_frames,
     save_network,
     sketch_figures,
+    start_analyze,
 )
 from tests.toy import ToyDataset
 
@@ -265,10 +264,7 @@ def test_ctrl_c_half_way_leaves_nothing_half_written(folder, tmp_path):
         *("compare", folder / "vanilla.pt", folder / "asa.pt", *data, "--out", out),
         *("--batch-size", 2, "--device", "cpu"),
     ]
-    running = subprocess.Popen(
-        [sys.executable, "-m", "analysis_cli", *map(str, arguments)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    running = start_analyze(*arguments)
     deadline = time.monotonic() + 90
     while not (out / "vanilla.nc").exists() and time.monotonic() < deadline:
         time.sleep(0.05)

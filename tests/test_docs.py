@@ -25,6 +25,7 @@ from redundancy.networks.attention import ATTENTIONS
 from redundancy.tables import attention_macs_table
 from redundancy.tables.gac import published_gac
 from redundancy.tables.published import ASA, PUBLISHED
+from redundancy.training.presets import DEFAULT_NETWORK
 
 ROOT = Path(__file__).resolve().parents[1]
 PAPERS = ROOT / "docs" / "papers.md"
@@ -79,7 +80,7 @@ def check(command: str) -> None:
         for attention in ATTENTIONS if "attention" in arguments else (None,):
             choice = {"attention": attention} if attention else {}
             with torch.device("meta"):
-                build_network(given["network"], **{**arguments, **choice})
+                build_network(given["network"] or DEFAULT_NETWORK, **{**arguments, **choice})
     else:
         assert set(arguments) <= {key for name in NETWORKS for key in network_arguments(name)}
 
