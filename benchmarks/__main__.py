@@ -102,7 +102,7 @@ def _after_the_first(network, dataset, batch_size):  # type: ignore[no-untyped-d
 def _consume(recordings: Iterable) -> None:  # type: ignore[type-arg]
     state = observer = None
     for recording in recordings:
-        observer = observer or Observer(recording, AnalysisOptions())
+        observer = observer or Observer.from_pilot(recording, AnalysisOptions())
         observed = observer.observe(recording)
         state = observed if state is None else merge_states(state, observed)
 

@@ -112,8 +112,8 @@ def of_checkpoint(path: Path, n_samples: int) -> dict[str, xr.Dataset]:
     """Analyse a checkpoint in bins of half the default width."""
     from redundancy.analysis import analyze, network_recordings
     from redundancy.checkpoint import load_checkpoint
+    from redundancy.nodes import spiking_layers
     from redundancy.observation import AnalysisOptions
-    from redundancy.results import spiking_layers
     from redundancy.sources import dataset_for
 
     checkpoint = load_checkpoint(path)
@@ -157,7 +157,7 @@ _MAP = (schema.SAMPLE, schema.TIME, schema.CHANNEL, schema.Y, schema.X)
 
 def main() -> None:
     """Print how PTD and patterns depend on the width of the bins, as a Markdown table."""
-    from redundancy.results import is_results_file, load_results
+    from redundancy.results_file import is_results_file, load_results
 
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.ptd_bin_width", description=main.__doc__

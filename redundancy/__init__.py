@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from redundancy.networks import build_network
     from redundancy.observation import AnalysisOptions
     from redundancy.recording import Recorder
-    from redundancy.results import Results, load_results
+    from redundancy.results import Results
+    from redundancy.results_file import load_results
     from redundancy.stats import PatternRules
 
 _HOMES = {
@@ -32,7 +33,7 @@ _HOMES = {
     "build_network": "networks",
     "compare": "comparison",
     "load_checkpoint": "checkpoint",
-    "load_results": "results",
+    "load_results": "results_file",
     "save_checkpoint": "checkpoint",
 }
 

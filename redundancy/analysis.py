@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import warnings
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import xarray as xr
@@ -14,10 +13,12 @@ from redundancy import schema
 from redundancy.datasets.base import Dataset, iterate_batches
 from redundancy.devices import device_of
 from redundancy.errors import UsageError
+from redundancy.network_observer import NetworkObserver
+from redundancy.nodes import pack
 from redundancy.observation import AnalysisOptions, Observer, merge_states
 from redundancy.provenance import versions
 from redundancy.recording import Nodes, Recorder
-from redundancy.results import Results, pack
+from redundancy.results import Results
 
 if TYPE_CHECKING:
     from torch import nn
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from redundancy.recording import Forward
 
 Progress = Callable[[int, int], None]
+Part = tuple[Nodes, int]
 DEFAULT_BATCH_SIZE = 16
 
 
@@ -99,16 +101,46 @@ def analyze_recordings(
     UserWarning
         If the network never spikes.
     """
-    options = options or AnalysisOptions()
+    return reduce_states(
+        recorded_states(recordings, options or AnalysisOptions()),
+        provenance,
+        options=options,
+        total=total,
+        progress=progress,
+    )
+
+
+def recorded_states(
+    recordings: Iterable[Mapping[str, xr.Dataset]], options: AnalysisOptions
+) -> Iterator[Part]:
+    """Yield the states of each recording and its number of samples; the first chooses the bins."""
     observer: Observer | None = None
+    for recording in recordings:
+        observer = observer or Observer.from_pilot(recording, options)
+        n_samples = recording[schema.ROOT].sizes[schema.SAMPLE]
+        states = observer.observe(recording)
+        del recording  # before the next one is made
+        yield states, n_samples
+
+
+def reduce_states(
+    parts: Iterable[Part],
+    provenance: Mapping[str, Any],
+    *,
+    options: AnalysisOptions | None = None,
+    total: int | None = None,
+    progress: Progress | None = None,
+) -> Results:
+    """Merge the states of disjoint samples, in the order of the dataset, to results.
+
+    Parameters and errors are those of :func:`analyze_recordings`; a part is the states of
+    some samples and their number.
+    """
     state: Nodes | None = None
     n_done = 0
-    for recording in recordings:
-        observer = observer or Observer(recording, options)
-        observed = observer.observe(recording)
+    for observed, n_samples in parts:
         state = observed if state is None else merge_states(state, observed)
-        n_done += recording[schema.ROOT].sizes[schema.SAMPLE]
-        del recording, observed  # before the next one is made
+        n_done += n_samples
         if progress is not None:
             progress(n_done, total or n_done)
     if state is None:
@@ -118,7 +150,7 @@ def analyze_recordings(
         schema.KIND: "results",
         schema.VERSION: schema.SCHEMA_VERSION,
         schema.N_SAMPLES: n_done,
-        schema.STATISTICS: dataclasses.asdict(options),
+        schema.STATISTICS: dataclasses.asdict(options or AnalysisOptions()),
         schema.VERSIONS: versions(),
     }
     tree = xr.DataTree.from_dict(dict(state))
@@ -176,19 +208,12 @@ def analyze(
     total = len(dataset) if n_samples is None else min(n_samples, len(dataset))
     provenance = describe(network, dataset, checkpoint, batch_size=batch_size)
     options = options or AnalysisOptions()
-    recordings = network_recordings(
-        network,
-        dataset,
-        quantities=options.recorded,
-        batch_size=batch_size,
-        n_samples=n_samples,
-        forward=forward,
-    )
-    # Closed at once, the network is as it was even while an error is being handled.
-    with contextlib.closing(recordings):
-        return analyze_recordings(
-            recordings, provenance, options=options, total=total, progress=progress
+    with NetworkObserver(network, options, forward=forward) as observer:
+        parts = (
+            (observer.observe(batch), len(batch.frames))
+            for batch in iterate_batches(dataset, batch_size, n_samples)
         )
+        return reduce_states(parts, provenance, options=options, total=total, progress=progress)
 
 
 def describe(

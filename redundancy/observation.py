@@ -10,8 +10,8 @@ import xarray as xr
 
 from redundancy import schema
 from redundancy.errors import RecordingError, UsageError
+from redundancy.nodes import spiking_layers
 from redundancy.recording import Nodes
-from redundancy.results import spiking_layers
 from redundancy.stats import (
     Accuracy,
     ExampleNeuron,
@@ -36,6 +36,8 @@ from redundancy.stats.membrane_potential import (
     check_spikes_above_threshold,
 )
 from redundancy.stats.spatial_rates import with_foreground
+
+Bins = Mapping[str, MembranePotentialDistribution]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,30 +81,40 @@ class AnalysisOptions:
         return wanted if other in wanted else (*wanted, other)
 
 
+def choose_bins(recording: Mapping[str, xr.Dataset], options: AnalysisOptions) -> Bins:
+    """Choose the bins of every spiking layer on a recording of the dataset's first batch.
+
+    Raises
+    ------
+    UsageError
+        If what the statistics need was not recorded.
+    """
+    bins = {}
+    for name, layer in spiking_layers(recording).items():
+        _check_recorded(name, layer, options.recorded)
+        bins[name] = MembranePotentialDistribution.from_pilot(
+            layer, quantity=options.quantity, bin_width=options.bin_width, bounds=options.bounds
+        )
+    return bins
+
+
 class Observer:
-    """The statistics of one analysis, with the bins chosen from the first batch.
+    """The statistics of one analysis.
 
     Parameters
     ----------
-    pilot : mapping of str to Dataset
-        The recording of the dataset's first batch. Every shard of a dataset must be
-        observed with the same pilot, or the bins differ.
+    bins : mapping of str to MembranePotentialDistribution
+        Of every spiking layer; see :func:`choose_bins`. Every part of a dataset must be
+        observed with the same bins.
     options : AnalysisOptions
     """
 
-    def __init__(self, pilot: Mapping[str, xr.Dataset], options: AnalysisOptions) -> None:
+    def __init__(self, bins: Bins, options: AnalysisOptions) -> None:
+        self.bins = bins
         self._options = options
         self._bootstrap = PoissonBootstrap(options.n_replicates, options.seed)
-        self._layers: dict[str, tuple[Statistic, ...]] = {}
-        for name, layer in spiking_layers(pilot).items():
-            _check_recorded(name, layer, options.recorded)
-            distribution = MembranePotentialDistribution.from_pilot(
-                layer,
-                quantity=options.quantity,
-                bin_width=options.bin_width,
-                bounds=options.bounds,
-            )
-            self._layers[name] = (
+        self._layers: dict[str, tuple[Statistic, ...]] = {
+            name: (
                 FiringRate(),
                 distribution,
                 Moments(options.quantity),
@@ -113,6 +125,13 @@ class Observer:
                 ExampleNeuron(),
                 self._bootstrap,
             )
+            for name, distribution in bins.items()
+        }
+
+    @classmethod
+    def from_pilot(cls, recording: Mapping[str, xr.Dataset], options: AnalysisOptions) -> Observer:
+        """Return the statistics with the bins that a recording of the first batch asks for."""
+        return cls(choose_bins(recording, options), options)
 
     def observe(self, recording: Mapping[str, xr.Dataset]) -> Nodes:
         """Return the states of all statistics for one recording, node by node.

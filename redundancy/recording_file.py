@@ -14,9 +14,9 @@ from redundancy import schema
 from redundancy.analysis import Progress
 from redundancy.errors import ResultsError, UsageError
 from redundancy.files import atomic_path
+from redundancy.nodes import check_version, nodes_of, pack, spiking_layers
 from redundancy.provenance import versions
 from redundancy.recording import Nodes
-from redundancy.results import check_version, nodes_of, pack, spiking_layers
 from redundancy.stats.layer_values import as_compared, thresholds
 
 # A chunk never spans batches, and is about this large before compression: small

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,8 +12,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from redundancy import schema
-from redundancy.errors import ResultsError, UsageError
 from redundancy.files import atomic_path
+from redundancy.nodes import CONTENTS, contents, nodes_of, pack, spiking_layers, unpack
 from redundancy.stats import (
     Accuracy,
     FiringRate,
@@ -35,17 +32,6 @@ from redundancy.stats.energy import E_AC, E_MAC, energy_replicates, energy_table
 from redundancy.stats.patterns import layer_patterns
 from redundancy.stats.peak_to_threshold import distance_of
 from redundancy.stats.similarity import feature_similarity
-
-_REQUIRED_ATTRIBUTES = (
-    schema.NETWORK,
-    schema.DATASET,
-    schema.SPLIT,
-    schema.N_SAMPLES,
-    schema.N_TIMESTEPS,
-)
-
-# What a file holds, so that a part that is lost is missed.
-_CONTENTS = "contents"
 
 
 @dataclass(frozen=True)
@@ -204,7 +190,7 @@ class Results:
     def attributes(self) -> dict[str, Any]:
         """The provenance, with nested values unpacked."""
         attributes = {str(key): value for key, value in self.tree.attrs.items()}
-        return {key: _unpack(key, value) for key, value in attributes.items()}
+        return {key: unpack(key, value) for key, value in attributes.items()}
 
     def summary(self) -> dict[str, Any]:
         """Return the headline numbers as plain Python values.
@@ -253,119 +239,9 @@ class Results:
             for node in self.tree.subtree
         }
         tree = self.tree.copy()
-        tree.attrs[_CONTENTS] = pack(_contents(tree))
+        tree.attrs[CONTENTS] = pack(contents(tree))
         with atomic_path(path) as temporary:
             tree.to_netcdf(temporary, engine="h5netcdf", encoding=encoding)
-
-
-def spiking_layers(nodes: Mapping[str, xr.Dataset]) -> dict[str, xr.Dataset]:
-    """Return the spiking layers of a recording, state or result, in network order."""
-    layers = {name: node for name, node in nodes.items() if name not in schema.OTHER_NODES}
-    return dict(sorted(layers.items(), key=lambda item: int(item[1].attrs[schema.POSITION])))
-
-
-def nodes_of(tree: xr.DataTree) -> dict[str, xr.Dataset]:
-    """Return the nodes of a tree by name, the root as ``"/"``."""
-    children = {str(name): node.to_dataset(inherit=False) for name, node in tree.children.items()}
-    return {schema.ROOT: tree.to_dataset(), **children}
-
-
-def is_results_file(path: str | os.PathLike[str]) -> bool:
-    """Tell whether `path` looks like a results file, by its name or first bytes."""
-    path = Path(path)
-    if not path.is_file():
-        return False
-    with open(path, "rb") as file:
-        return path.suffix == ".nc" or file.read(8) == b"\x89HDF\r\n\x1a\n"
-
-
-def load_results(path: str | os.PathLike[str]) -> Results:
-    """Read what :meth:`Results.save` wrote.
-
-    Raises
-    ------
-    UsageError
-        If there is no such file.
-    ResultsError
-        If it is damaged, foreign, or of another schema version.
-    """
-    if not Path(path).is_file():
-        raise UsageError(f"there is no results file at {path}")
-    try:
-        with xr.open_datatree(path, engine="h5netcdf") as opened:
-            tree = opened.load()
-    except Exception as error:
-        # h5py and xarray raise many classes for a damaged file.
-        raise ResultsError(
-            f"{path} cannot be read as a results file ({type(error).__name__}); it is damaged or "
-            "not netCDF-4, analyse the checkpoint again"
-        ) from error
-    check_version(path, tree.attrs, "results")
-    try:
-        missing = _missing(tree)
-        results = Results(tree)
-        if missing or not results.firing_rates or not results.input_events.data_vars:
-            raise ValueError(f"missing: {', '.join(missing[:3]) or 'layers'}")
-        _ = results.accuracy, results.network_firing_rate, results.attributes
-    except (KeyError, TypeError, ValueError) as error:
-        raise ResultsError(
-            f"{path} is not a complete results file ({error}); analyse the checkpoint again"
-        ) from error
-    return results
-
-
-def _contents(tree: xr.DataTree) -> dict[str, list[str]]:
-    """Return the names of all variables and attributes of a tree, node by node."""
-    return {
-        node.path: sorted({str(name) for name in (*node.variables, *node.attrs)} - {_CONTENTS})
-        for node in tree.subtree
-    }
-
-
-def _missing(tree: xr.DataTree) -> list[str]:
-    """Return what a tree should hold and does not; it no longer says what it should."""
-    found = _contents(tree)
-    missing = [name for name in (*_REQUIRED_ATTRIBUTES, _CONTENTS) if name not in tree.attrs]
-    for node, names in json.loads(tree.attrs.pop(_CONTENTS, "{}")).items():
-        if node not in found:
-            missing.append(node.strip("/"))
-        else:
-            owner = f" of {node.strip('/')}" if node.strip("/") else ""
-            missing += [f"{name}{owner}" for name in names if name not in found[node]]
-    return missing
-
-
-def check_version(path: object, attributes: Mapping[Any, Any], kind: str) -> None:
-    """Raise a ResultsError unless a file is of this kind and schema version."""
-    if attributes.get(schema.KIND) != kind:
-        raise ResultsError(
-            f"{path} is not a {kind} file of this project (its {schema.KIND!r} attribute is "
-            f"{attributes.get(schema.KIND)!r})"
-        )
-    version = attributes.get(schema.VERSION)
-    if version is None:
-        raise ResultsError(
-            f"{path} is not a complete {kind} file: its {schema.VERSION!r} attribute is missing; "
-            "analyse the checkpoint again"
-        )
-    number = float(version) if isinstance(version, int | float | np.number) else 0
-    if number != schema.SCHEMA_VERSION:
-        age = "an older" if number < schema.SCHEMA_VERSION else "a newer"
-        raise ResultsError(
-            f"{path} was written by {age} version of redundancy (schema {version}, this one reads "
-            f"{schema.SCHEMA_VERSION}); analyse the checkpoint again with this version"
-        )
-
-
-def pack(value: Any) -> Any:
-    """Return `value` as a netCDF attribute; mappings become JSON text."""
-    return json.dumps(value, sort_keys=True) if isinstance(value, Mapping) else value
-
-
-def _unpack(key: str, value: Any) -> Any:
-    if key in schema.JSON_ATTRIBUTES:
-        return json.loads(value)
-    return value.item() if isinstance(value, np.generic) else value
 
 
 def _number(value: Any) -> float | None:

@@ -29,7 +29,7 @@ def source_kind(path: str | os.PathLike[str]) -> SourceKind:
         If there is nothing, or a folder that is no recording.
     """
     from redundancy.recording_file import is_recording
-    from redundancy.results import is_results_file
+    from redundancy.results_file import is_results_file
 
     path = Path(path)
     if not path.exists():

@@ -19,7 +19,8 @@ import torch
 import analysis_cli
 from redundancy.checkpoint import Checkpoint, save_checkpoint
 from redundancy.networks import build_network, complete_arguments
-from redundancy.results import Results, load_results
+from redundancy.results import Results
+from redundancy.results_file import load_results
 from tests.toy import ToyDataset, tiny_network_arguments
 
 
@@ -64,7 +65,7 @@ def remember_results(monkeypatch: pytest.MonkeyPatch) -> None:
             known[key] = load_results(path)
         return known[key]
 
-    monkeypatch.setattr("redundancy.results.load_results", load)
+    monkeypatch.setattr("redundancy.results_file.load_results", load)
 
 
 def sketch_figures(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,8 +11,9 @@ import xarray as xr
 from redundancy import schema
 from redundancy.analysis import analyze, analyze_recordings
 from redundancy.networks import build_network
+from redundancy.nodes import pack
 from redundancy.observation import AnalysisOptions
-from redundancy.results import Results, pack
+from redundancy.results import Results
 from tests.toy import ToyDataset
 
 N_SAMPLES = 4

@@ -17,9 +17,11 @@ from redundancy import schema
 from redundancy.analysis import analyze, analyze_recordings, network_recordings
 from redundancy.errors import RecordingError, ResultsError, UsageError
 from redundancy.networks import build_network
+from redundancy.nodes import spiking_layers
 from redundancy.observation import AnalysisOptions
 from redundancy.recording_file import RecordingFile, _chunks, write_recording
-from redundancy.results import Results, load_results, spiking_layers
+from redundancy.results import Results
+from redundancy.results_file import load_results
 from tests import reference
 from tests.toy import ToyDataset
 

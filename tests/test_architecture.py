@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # From the bottom up; what shares a floor may import one another, but never in a circle.
 FLOORS = (
     {"errors", "schema", "version"},
-    {"registry", "arguments", "files", "provenance", "devices", "process", "compiling"},
+    {"registry", "arguments", "files", "nodes", "provenance", "devices", "process", "compiling"},
     {"stats", "plots", "neurons"},
     {
         "networks",
@@ -34,7 +34,17 @@ FLOORS = (
         "asa_snn_checkpoint",
         "gac_checkpoint",
     },
-    {"results", "observation", "analysis", "training", "recording_file", "inspection", "sources"},
+    {
+        "results",
+        "results_file",
+        "network_observer",
+        "observation",
+        "analysis",
+        "training",
+        "recording_file",
+        "inspection",
+        "sources",
+    },
     {"tables", "comparison", "report"},
     {"reproduction"},
     {"terminal"},

@@ -8,7 +8,7 @@ import torch
 from redundancy import schema
 from redundancy.checkpoint import Checkpoint, save_checkpoint
 from redundancy.networks import build_network, complete_arguments
-from redundancy.results import load_results
+from redundancy.results_file import load_results
 from tests.bad_networks import THRESHOLDS, register_networks
 from tests.command_line import (
     remember_results,

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import analysis_cli
-from redundancy.results import load_results
+from redundancy.results_file import load_results
 from tests.command_line import start_analyze
 from tests.toy import ToyDataset
 

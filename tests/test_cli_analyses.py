@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from redundancy import schema
-from redundancy.results import load_results
+from redundancy.results_file import load_results
 from redundancy.stats import pattern_shares
 from redundancy.tables import energy_rows, ghost_table, quantization_error_table
 from tests.command_line import remember_results, run_analyze, save_frames, save_network

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import analysis_cli
-from redundancy.results import load_results
+from redundancy.results_file import load_results
 from tests.test_checkpoint_formats import misfitting_state, published_state, published_state_5
 from tests.toy import ToyDataset
 

@@ -10,7 +10,8 @@ import xarray as xr
 
 from redundancy import schema
 from redundancy.comparison import compare
-from redundancy.results import Results, load_results
+from redundancy.results import Results
+from redundancy.results_file import load_results
 from tests.command_line import (
     remember_results,
     run_analyze,

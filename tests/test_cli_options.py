@@ -9,7 +9,7 @@ import pytest
 
 from analysis_cli import cli
 from redundancy import schema
-from redundancy.results import load_results
+from redundancy.results_file import load_results
 from tests.command_line import remember_results, run_analyze, save_frames, save_network
 from tests.toy import ToyDataset
 

@@ -7,7 +7,7 @@ import pytest
 from redundancy import schema
 from redundancy.reproduction import networks
 from redundancy.reproduction.networks import Task, Workshop
-from redundancy.results import load_results
+from redundancy.results_file import load_results
 from tests.command_line import run_analyze, save_frames, save_network, sketch_figures
 from tests.toy import ToyDataset
 

@@ -16,7 +16,8 @@ from redundancy.datasets.base import Dataset
 from redundancy.observation import AnalysisOptions
 from redundancy.recording_file import RecordingFile, write_recording
 from redundancy.report.text import results_text
-from redundancy.results import Results, load_results
+from redundancy.results import Results
+from redundancy.results_file import load_results
 from tests.datasets.event_files import text
 from tests.toy import ToyDataset
 

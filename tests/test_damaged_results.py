@@ -6,7 +6,7 @@ import xarray as xr
 
 from redundancy import schema
 from redundancy.errors import ResultsError
-from redundancy.results import load_results
+from redundancy.results_file import load_results
 from tests.command_line import run_analyze, save_frames, save_network
 from tests.toy import ToyDataset
 

@@ -14,8 +14,9 @@ from redundancy import schema
 from redundancy.analysis import analyze, analyze_recordings, network_recordings
 from redundancy.errors import RecordingError, UsageError
 from redundancy.networks import build_network
+from redundancy.nodes import spiking_layers
 from redundancy.observation import AnalysisOptions, Observer, merge_states
-from redundancy.results import Results, spiking_layers
+from redundancy.results import Results
 from redundancy.stats import PatternRules
 from tests import potential_reference as plain
 from tests.toy import ToyDataset
@@ -93,7 +94,7 @@ class TestBatches:
         quantities = (schema.SPIKE, schema.MEMBRANE_POTENTIAL)
         network = small_network(attention=attention)
         (whole,) = network_recordings(network, dataset, quantities=quantities, batch_size=100)
-        observer = Observer(whole, FIXED)
+        observer = Observer.from_pilot(whole, FIXED)
         state = None
         for start, stop in zip((0, *cuts), (*cuts, N_SAMPLES), strict=True):
             part = {name: node.isel(sample=slice(start, stop)) for name, node in whole.items()}
@@ -115,7 +116,7 @@ class TestBatches:
         batches = list(
             network_recordings(network, dataset, quantities=default.recorded, batch_size=4)
         )
-        observer = Observer(batches[0], default)
+        observer = Observer.from_pilot(batches[0], default)
         state = None
         for batch in batches:
             seen = observer.observe(batch)
@@ -263,30 +264,30 @@ class TestRecordings:
             n: d.drop_vars("membrane_potential", errors="ignore") for n, d in recording.items()
         }
         with pytest.raises(UsageError, match=r"no membrane_potential of layer 'conv1\.neuron'"):
-            Observer(without, AnalysisOptions())
+            Observer.from_pilot(without, AnalysisOptions())
         with pytest.raises(UsageError, match=r"no membrane_potential of layer 'conv1\.neuron'"):
-            Observer(recording, AnalysisOptions()).observe(without)
+            Observer.from_pilot(recording, AnalysisOptions()).observe(without)
         with pytest.raises(UsageError, match=r"no post_reset_potential .* --quantities spike,mem"):
-            Observer(recording, AnalysisOptions("post-reset"))
+            Observer.from_pilot(recording, AnalysisOptions("post-reset"))
 
     def test_layers_must_be_the_same(self, recording):
-        observer = Observer(recording, FIXED)
+        observer = Observer.from_pilot(recording, FIXED)
         partial = {name: node for name, node in recording.items() if name != "fc1.neuron"}
         with pytest.raises(RecordingError, match=r"same layers: fc1\.neuron"):
             merge_states(observer.observe(recording), observer.observe(partial))
         with pytest.raises(RecordingError, match=r"same layers: fc1\.neuron"):
-            Observer(partial, FIXED).observe(recording)
+            Observer.from_pilot(partial, FIXED).observe(recording)
 
     def test_a_spike_too_many_is_found(self, recording):
         wrong = {name: node.copy(deep=True) for name, node in recording.items()}
         spikes = wrong["conv2.neuron"]["spike"]
         spikes[3, 1, 2, 0, 0] = 1 - spikes[3, 1, 2, 0, 0]
         with pytest.raises(RecordingError, match=r"'conv2.neuron': \d+ membrane potentials"):
-            Observer(wrong, FIXED).observe(wrong)
+            Observer.from_pilot(wrong, FIXED).observe(wrong)
 
     def test_what_is_given_is_not_changed(self, recording):
         before = {name: node.copy(deep=True) for name, node in recording.items()}
-        Observer(recording, FIXED).observe(recording)
+        Observer.from_pilot(recording, FIXED).observe(recording)
         for name, node in before.items():
             xr.testing.assert_identical(recording[name], node)
 
@@ -400,7 +401,7 @@ class TestOddLayers:
         assert float(results.network_firing_rate["nasfr"]) == 1.0
 
     def test_results_survive_a_file(self, tmp_path):
-        from redundancy.results import load_results
+        from redundancy.results_file import load_results
 
         dataset, network = ToyDataset(4, n_timesteps=3), small_network()
         results = analyze(network, dataset, options=FIXED)
@@ -415,7 +416,7 @@ class TestOddLayers:
         np.testing.assert_array_equal(again.replicates["nasfr"], results.replicates["nasfr"])
 
     def test_thresholds_per_channel_survive_a_file(self, tmp_path):
-        from redundancy.results import nodes_of
+        from redundancy.nodes import nodes_of
 
         results = results_of([plain.layer(normal(2, 3, 2), [0.3, 0.7])])
         results.save(tmp_path / "results.nc")

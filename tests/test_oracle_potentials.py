@@ -9,9 +9,9 @@ import pytest
 
 from redundancy import schema
 from redundancy.checkpoint import load_checkpoint
+from redundancy.nodes import spiking_layers
 from redundancy.observation import AnalysisOptions, Observer, merge_states
 from redundancy.recording import Recorder
-from redundancy.results import spiking_layers
 from redundancy.stats import Moments, QuantizationError, network_firing_rate
 from redundancy.stats import network_quantization_error as network_error
 from redundancy.stats.kernels import count_bins
@@ -70,7 +70,7 @@ def layers(recording):
 
 @pytest.fixture(scope="module")
 def states(recording):
-    observer = Observer(recording, AnalysisOptions(n_replicates=10))
+    observer = Observer.from_pilot(recording, AnalysisOptions(n_replicates=10))
     return spiking_layers(observer.observe(recording))
 
 
@@ -167,7 +167,7 @@ def test_network(oracle, states):
 @pytest.mark.parametrize("width", [1 / 64, 0.05])
 def test_what_lies_right_of_the_threshold_are_the_oracles_spikes(oracle, recording, width):
     options = AnalysisOptions(bin_width=width, bounds=(-4.0, 4.0), n_replicates=10)
-    states = spiking_layers(Observer(recording, options).observe(recording))
+    states = spiking_layers(Observer.from_pilot(recording, options).observe(recording))
     for index, state in enumerate(states.values()):
         right = state["histogram"].values[..., state.attrs["n_bins_below"] :].sum(-1)
         spikes = unpack(oracle[f"L{index}_spikes_packed"], oracle[f"L{index}_shape"])
@@ -176,7 +176,7 @@ def test_what_lies_right_of_the_threshold_are_the_oracles_spikes(oracle, recordi
 
 
 def test_halves_of_the_batch_merge_to_the_whole(recording):
-    observer = Observer(recording, AnalysisOptions(n_replicates=10))
+    observer = Observer.from_pilot(recording, AnalysisOptions(n_replicates=10))
     whole = spiking_layers(observer.observe(recording))
     halves = [
         observer.observe({name: node.isel(sample=part) for name, node in recording.items()})
@@ -198,7 +198,7 @@ def test_attention(numbers, mask):
     """Within 9e-7 of the threshold a handful of neurons may fall either way."""
     oracle = np.load(oracle_file(numbers))
     recording = record("A_asa_T6.pth", mask=mask)
-    observer = Observer(recording, AnalysisOptions(n_replicates=10))
+    observer = Observer.from_pilot(recording, AnalysisOptions(n_replicates=10))
     states = spiking_layers(observer.observe(recording))
     error = network_error(states)
     assert float(error["quantization_error"]) == pytest.approx(

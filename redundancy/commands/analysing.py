@@ -46,7 +46,7 @@ def open_results(
     name : str, optional
         Shown with the progress.
     """
-    from redundancy.results import load_results
+    from redundancy.results_file import load_results
     from redundancy.sources import source_kind
 
     kind = source_kind(source)

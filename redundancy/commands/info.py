@@ -22,7 +22,7 @@ def info(source: Path, **options: Any) -> None:
     from redundancy.inspection import inspect_network
     from redundancy.recording_file import RecordingFile
     from redundancy.report.text import checkpoint_text, results_text
-    from redundancy.results import load_results
+    from redundancy.results_file import load_results
     from redundancy.sources import source_kind
 
     kind = source_kind(source)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from redundancy import schema
 from redundancy.errors import ResultsError
 from redundancy.files import sha256_of
-from redundancy.results import Results, load_results
+from redundancy.results import Results
+from redundancy.results_file import load_results
 
 if TYPE_CHECKING:
     from redundancy.datasets.base import Dataset
