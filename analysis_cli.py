@@ -13,6 +13,7 @@ from redundancy.commands.figure import figure
 from redundancy.commands.ghost_features import ghost_features
 from redundancy.commands.info import info, list_names
 from redundancy.commands.membrane_potential import membrane_potential
+from redundancy.commands.merge import merge
 from redundancy.commands.quantization_error import quantization_error
 from redundancy.commands.record import record
 from redundancy.commands.reproduce import reproduce
@@ -54,6 +55,7 @@ for _command in (
     figure,
     reproduce,
     record,
+    merge,
     train,
     info,
     list_names,

@@ -1,146 +1,94 @@
-"""``make bench``: what an analysis costs beside the bare forward pass."""
+"""``make bench``: what an analysis costs, as ratios, written to benchmarks/RESULTS.md.
+
+python -m benchmarks            # everything, about ten minutes on two cores
+python -m benchmarks --quick    # about a minute, printed only
+python -m benchmarks speed      # one section, printed only
+"""
 
 from __future__ import annotations
 
 import argparse
-import resource
-import statistics
-import subprocess
+import dataclasses
+import json
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from pathlib import Path
 
-import numpy as np
+from benchmarks import commands, memory, monitors, passes
+from benchmarks.machine import describe_machine
+from benchmarks.subprocesses import run_part
+from benchmarks.table import Table
+from redundancy.files import write_text
 
-from redundancy.analysis import analyze
-from redundancy.datasets.base import Batch, iterate_batches
-from redundancy.networks import build_network
-from redundancy.observation import AnalysisOptions, Observer, merge_states
-from redundancy.process import keep_heap
-from redundancy.report.text import format_table
-
-
-class RandomFrames:
-    """A generated dataset of any length: its samples take no memory and no reading."""
-
-    name, location, split, n_classes = "random-frames", None, "test", 10
-
-    def __init__(self, n_samples: int, n_timesteps: int, batch_size: int) -> None:
-        self.n_samples = n_samples
-        self.frame_shape = (n_timesteps, 2, 32, 32)
-        self.arguments = {"n_samples": n_samples}
-        random = np.random.default_rng(0)
-        self._frames = random.poisson(0.2, (batch_size, *self.frame_shape)).astype(np.float32)
-
-    def __len__(self) -> int:
-        return self.n_samples
-
-    def batch(self, start: int, stop: int) -> Batch:
-        """Return samples, the same frames in every batch."""
-        labels = np.arange(start, stop) % 10
-        return Batch(start, self._frames[: stop - start], labels)
-
-
-def paired(first: Callable[[], object], second: Callable[[], object], runs: int) -> list[float]:
-    """Return the ratios first / second of `runs` paired, alternating runs."""
-    first(), second()
-    ratios = []
-    for _ in range(runs):
-        began = time.perf_counter()
-        first()
-        middle = time.perf_counter()
-        second()
-        ratios.append((middle - began) / (time.perf_counter() - middle))
-    return ratios
-
-
-def speed(attention: str, batch_size: int, n_timesteps: int, runs: int) -> list[str]:
-    """Measure one row: the whole analysis over the forward pass alone."""
-    import torch
-    from spikingjelly.activation_based import functional
-
-    torch.manual_seed(0)
-    network = build_network(
-        "lif-snn-3", n_classes=10, n_timesteps=n_timesteps, attention=attention
-    ).eval()
-    dataset = RandomFrames(4 * batch_size, n_timesteps, batch_size)
-
-    def bare() -> None:
-        with torch.inference_mode():
-            for batch in iterate_batches(dataset, batch_size):
-                network(torch.from_numpy(batch.frames).transpose(0, 1))
-                functional.reset_net(network)
-
-    # The first batch is run twice, to see that reading changes nothing; it is left out
-    # here, since it is paid once however long the dataset is.
-    recordings = _after_the_first(network, dataset, batch_size)
-    ratios = paired(lambda: _consume(next(recordings)), bare, runs)
-    began = time.perf_counter()
-    bare()
-    per_sample = (time.perf_counter() - began) / len(dataset)
-    return [
-        f"lif-snn-3, {attention}, T = {n_timesteps}, batch {batch_size}",
-        f"{statistics.median(ratios):.2f}",
-        f"{min(ratios):.2f} – {max(ratios):.2f}",
-        f"{1000 * per_sample:.0f} ms",
-    ]
-
-
-def _after_the_first(network, dataset, batch_size):  # type: ignore[no-untyped-def]
-    """Yield, again and again, the recordings of one pass over the dataset."""
-    from redundancy.recording import Recorder
-
-    with Recorder(network, quantities=AnalysisOptions().recorded) as recorder:
-        recorder.record(dataset.batch(0, batch_size).frames)
-        while True:
-            yield (
-                recorder.record_nodes(batch.frames, labels=batch.labels, start=batch.start)
-                for batch in iterate_batches(dataset, batch_size)
-            )
-
-
-def _consume(recordings: Iterable) -> None:  # type: ignore[type-arg]
-    state = observer = None
-    for recording in recordings:
-        observer = observer or Observer.from_pilot(recording, AnalysisOptions())
-        observed = observer.observe(recording)
-        state = observed if state is None else merge_states(state, observed)
-
-
-def peak_memory(n_samples: int, batch_size: int = 16, n_timesteps: int = 20) -> float:
-    """Return the peak memory in MB of a fresh process that analyses `n_samples`."""
-    command = [sys.executable, "-m", "benchmarks", "--peak-of", str(n_samples)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return float(done.stdout.splitlines()[-1])
-
-
-def _print_peak(n_samples: int) -> None:
-    network = build_network("lif-snn-3", n_classes=10, n_timesteps=20)
-    analyze(network, RandomFrames(n_samples, 20, 16), batch_size=16)
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+RESULTS = Path(__file__).with_name("RESULTS.md")
+SECTIONS: dict[str, Callable[[bool], Table]] = {
+    "speed": passes.speed,
+    "profile": passes.profile,
+    "statistics": passes.statistic_shares,
+    "monitors": monitors.monitors,
+    "memory": memory.memory,
+    "workers": commands.workers,
+    "figures": commands.rendering,
+    "startup": commands.startup,
+}
 
 
 def main() -> None:
-    """Print one table of ratios."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=main.__doc__)
-    parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--peak-of", type=int, help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    keep_heap()
-    if options.peak_of:
-        _print_peak(options.peak_of)
+    """Print tables of ratios; a whole run writes them down too."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(SECTIONS))
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--json", action="store_true", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    unknown = [name for name in given.sections if name not in SECTIONS]
+    if unknown:
+        parser.error(f"no section {unknown[0]!r}; there are {', '.join(SECTIONS)}")
+    if given.json:
+        _measure_here(given.sections[0], given.quick)
         return
-    rows = [
-        speed(attention, batch_size, 20, options.runs)
-        for attention in ("none", "asa-1")
-        for batch_size in (1, 16)
-    ]
-    print("analysis over the bare forward pass under inference_mode (paired runs)")
-    print(format_table(["case", "median", "range", "forward a sample"], rows))
-    few, many = peak_memory(64), peak_memory(256)
-    print("\npeak memory of the analysing process (batch 16, T = 20)")
-    rows = [["64 samples", f"{few:.0f} MB"], ["256 samples", f"{many:.0f} MB"]]
-    print(format_table(["", "peak"], [*rows, ["ratio", f"{many / few:.2f}"]]))
+    began, parts, failed = time.monotonic(), [_heading(given.quick)], []
+    print(parts[0])
+    for name in given.sections or SECTIONS:
+        try:
+            text = _measured(name, given.quick).markdown()
+        except RuntimeError as error:
+            failed.append(name)
+            text = f"## {name}\n\nThis section failed: {error}\n"
+        parts.append(text)
+        print(text, flush=True)
+    parts.append(f"Measured in {(time.monotonic() - began) / 60:.0f} minutes.\n")
+    if not (given.quick or given.sections or failed):
+        write_text(RESULTS, "\n".join(parts))
+    if failed:
+        sys.exit(f"failed: {', '.join(failed)}")
+
+
+def _heading(quick: bool) -> str:
+    kind = "A quick run: fewer runs of smaller cases." if quick else "Written by `make bench`."
+    return (
+        f"# Speed and memory\n\n{kind}\n"
+        "Ratios of runs that took turns; absolute times drift with the machine.\n\n"
+        f"{describe_machine()}\n"
+    )
+
+
+def _measured(name: str, quick: bool) -> Table:
+    """Measure a section in a process of its own, in which threads and memory are set."""
+    options = ["--json", *(["--quick"] if quick else [])]
+    return Table(**json.loads(run_part("benchmarks", name, *options)))
+
+
+def _measure_here(name: str, quick: bool) -> None:
+    from redundancy.process import keep_heap, share_cores
+
+    keep_heap()
+    share_cores()
+    print(json.dumps(dataclasses.asdict(SECTIONS[name](quick))))
 
 
 if __name__ == "__main__":

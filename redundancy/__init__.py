@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from redundancy.networks import build_network
     from redundancy.observation import AnalysisOptions
     from redundancy.recording import Recorder
+    from redundancy.recordings import RecordingFile, open_recording, write_recording
     from redundancy.results import Results
     from redundancy.results_file import load_results
     from redundancy.stats import PatternRules
@@ -26,6 +27,7 @@ _HOMES = {
     "Comparison": "comparison",
     "PatternRules": "stats",
     "Recorder": "recording",
+    "RecordingFile": "recordings",
     "RedundancyError": "errors",
     "Results": "results",
     "analyze": "analysis",
@@ -34,7 +36,9 @@ _HOMES = {
     "compare": "comparison",
     "load_checkpoint": "checkpoint",
     "load_results": "results_file",
+    "open_recording": "recordings",
     "save_checkpoint": "checkpoint",
+    "write_recording": "recordings",
 }
 
 
@@ -51,6 +55,7 @@ __all__ = [
     "Comparison",
     "PatternRules",
     "Recorder",
+    "RecordingFile",
     "RedundancyError",
     "Results",
     "__version__",
@@ -60,5 +65,7 @@ __all__ = [
     "compare",
     "load_checkpoint",
     "load_results",
+    "open_recording",
     "save_checkpoint",
+    "write_recording",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
@@ -12,18 +13,23 @@ import xarray as xr
 from redundancy import schema
 from redundancy.datasets.base import Dataset, iterate_batches
 from redundancy.devices import device_of
-from redundancy.errors import UsageError
-from redundancy.network_observer import NetworkObserver
+from redundancy.errors import StorageError, UsageError
+from redundancy.estimate import Estimate, estimate
+from redundancy.gathering import Gathered, bins_of
 from redundancy.nodes import pack
 from redundancy.observation import AnalysisOptions, Observer, merge_states
 from redundancy.provenance import versions
 from redundancy.recording import Nodes, Recorder
 from redundancy.results import Results
+from redundancy.runners import InProcess, Runner
+from redundancy.shards import Part as DatasetPart
+from redundancy.shards import Plan
 
 if TYPE_CHECKING:
     from torch import nn
 
     from redundancy.checkpoint import Checkpoint
+    from redundancy.kept_states import KeptStates
     from redundancy.recording import Forward
 
 Progress = Callable[[int, int], None]
@@ -145,12 +151,23 @@ def reduce_states(
             progress(n_done, total or n_done)
     if state is None:
         raise UsageError("there is no sample to analyse")
+    return _results(state, provenance, options or AnalysisOptions(), n_done, f"0:{n_done}")
+
+
+def _results(
+    state: Nodes,
+    provenance: Mapping[str, Any],
+    options: AnalysisOptions,
+    n_samples: int,
+    samples: str,
+) -> Results:
     attributes = {
         **provenance,
         schema.KIND: "results",
         schema.VERSION: schema.SCHEMA_VERSION,
-        schema.N_SAMPLES: n_done,
-        schema.STATISTICS: dataclasses.asdict(options or AnalysisOptions()),
+        schema.N_SAMPLES: n_samples,
+        schema.SAMPLES: samples,
+        schema.STATISTICS: dataclasses.asdict(options),
         schema.VERSIONS: versions(),
     }
     tree = xr.DataTree.from_dict(dict(state))
@@ -158,10 +175,10 @@ def reduce_states(
     results = Results(tree)
     if results.n_spikes == 0:
         warnings.warn(
-            f"the network never spikes in {n_done} samples: every rate is 0; check that the "
+            f"the network never spikes in {n_samples} samples: every rate is 0; check that the "
             "weights, the threshold and the scale of the input belong together",
             UserWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
     return results
 
@@ -176,8 +193,17 @@ def analyze(
     options: AnalysisOptions | None = None,
     forward: Forward | None = None,
     progress: Progress | None = None,
+    part: DatasetPart | None = None,
+    fused: bool = True,
+    kept: KeptStates | None = None,
+    runner: Runner | None = None,
+    announce: Callable[[Estimate], None] | None = None,
 ) -> Results:
     """Run a dataset through a trained network once and return its statistics.
+
+    The dataset is cut into shards, runs of whole batches, whose states are merged. The
+    bins of membrane potentials are chosen on its first batch, also where that belongs to
+    another part. So results do not depend on who runs which shard, and when.
 
     Parameters
     ----------
@@ -195,6 +221,17 @@ def analyze(
         How to run the network on one batch; see :class:`redundancy.recording.Recorder`.
     progress : callable, optional
         Called with (samples done, samples in all).
+    part : Part, optional
+        Only this part of these samples; see :func:`redundancy.merging.merge_results`.
+    fused : bool
+        Whether fused kernels may replace neurons while they are analysed.
+    kept : KeptStates, optional
+        Where to keep what is done, and to go on from what was. Remove it when the results
+        are saved.
+    runner : Runner, optional
+        Who runs the shards; default this process. It must be of the same plan and options.
+    announce : callable, optional
+        Called, before a long analysis, with what it will take.
 
     Returns
     -------
@@ -204,16 +241,82 @@ def analyze(
     ------
     RecordingError
         If what is read from the network disagrees with what it does.
+    UsageError
+        If there is no sample, or `kept` holds what it should not.
     """
-    total = len(dataset) if n_samples is None else min(n_samples, len(dataset))
-    provenance = describe(network, dataset, checkpoint, batch_size=batch_size)
     options = options or AnalysisOptions()
-    with NetworkObserver(network, options, forward=forward) as observer:
-        parts = (
-            (observer.observe(batch), len(batch.frames))
-            for batch in iterate_batches(dataset, batch_size, n_samples)
-        )
-        return reduce_states(parts, provenance, options=options, total=total, progress=progress)
+    plan = Plan.of(dataset, batch_size, n_samples, part)
+    provenance = describe(network, dataset, checkpoint, batch_size=batch_size)
+    if runner is None:
+        runner = InProcess(network, dataset, plan, options, forward=forward, fused=fused)
+    gathered = Gathered(plan.samples.start)
+    if kept is not None:
+        gathered = kept.open(_identity(provenance, options, plan, fused), plan.samples.start)
+    try:
+        _gather(plan, runner, gathered, kept, progress, announce)
+    except BaseException:
+        if kept is not None:
+            with contextlib.suppress(StorageError):
+                kept.keep(gathered, now=True)
+        raise
+    assert gathered.merged is not None
+    samples, state = gathered.merged.samples, gathered.merged.nodes
+    provenance[schema.DEVICE] = gathered.device
+    return _results(
+        state, provenance, options, len(samples), f"{samples.start}:{samples.stop}"
+    )
+
+
+def _gather(
+    plan: Plan,
+    runner: Runner,
+    gathered: Gathered,
+    kept: KeptStates | None,
+    progress: Progress | None,
+    announce: Callable[[Estimate], None] | None,
+) -> None:
+    """Run what is missing of a plan."""
+    n_done = 0
+
+    def done(n_samples: int) -> None:
+        nonlocal n_done
+        n_done += n_samples
+        if progress is not None:
+            progress(n_done, len(plan.samples))
+
+    if gathered.pieces:
+        bins = bins_of(gathered.pieces[0].nodes)
+        n_done = gathered.n_samples
+    else:
+        pilot = runner.pilot()
+        bins, gathered.device = pilot.bins, pilot.device
+        if pilot.piece is not None:
+            gathered.add(pilot.piece)
+            for batch in plan.batches(pilot.piece.samples):
+                done(len(batch))
+        expected = estimate(plan, pilot, gathered, runner.n_workers)
+        if announce is not None and expected.is_long:
+            announce(expected)
+    shards = plan.missing(piece.samples for piece in gathered.pieces)
+    for piece in runner.run(shards, bins, gathered.device, done):
+        gathered.add(piece)
+        del piece  # or it would live until the next one is there
+        if kept is not None and gathered.n_samples < len(plan.samples):
+            kept.keep(gathered)
+
+
+def _identity(
+    provenance: Mapping[str, Any], options: AnalysisOptions, plan: Plan, fused: bool
+) -> dict[str, Any]:
+    """Return all that the states of an analysis depend on; devices are compared by themselves."""
+    return {
+        **{name: value for name, value in provenance.items() if name != schema.DEVICE},
+        schema.STATISTICS: dataclasses.asdict(options),
+        schema.SAMPLES: f"{plan.samples.start}:{plan.samples.stop}",
+        "fused": fused,
+        schema.VERSIONS: versions(),
+        schema.VERSION: schema.SCHEMA_VERSION,
+    }
 
 
 def describe(

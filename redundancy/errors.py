@@ -25,3 +25,11 @@ class RecordingError(RedundancyError):
 
 class ResultsError(RedundancyError):
     """A results or recording file is damaged, foreign or of another version."""
+
+
+class StorageError(RedundancyError):
+    """A disk is full, or a file may not grow any further."""
+
+
+class ClusterError(RedundancyError):
+    """Workers are lost, cannot be reached, or are not what they should be."""

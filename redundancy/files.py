@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+
+from redundancy.errors import StorageError
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextlib.contextmanager
@@ -52,3 +58,27 @@ def sha256_of(path: str | os.PathLike[str]) -> str:
     """Return the SHA-256 of a file's bytes, in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def full_disk_as_sentence(folder: str | os.PathLike[str], advice: str) -> Iterator[None]:
+    """Raise a StorageError if what is written in the block does not fit on the disk.
+
+    Parameters
+    ----------
+    folder : path
+        Where it is written.
+    advice : str
+        What to do, the end of the sentence.
+    """
+    try:
+        yield
+    except Exception as error:
+        # HDF5 raises RuntimeError and OSError alike, and says the number in its text only.
+        found = re.search(r"errno = (\d+)", str(error))
+        number = getattr(error, "errno", None) or (int(found[1]) if found else None)
+        if number not in _FULL:
+            raise
+        raise StorageError(
+            f"{folder} takes no more data ({os.strerror(number)}); {advice}"
+        ) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ import xarray as xr
 
 from redundancy import schema
 from redundancy.errors import ResultsError
+from redundancy.files import atomic_path
 
 # What a file holds, so that a part that is lost is missed.
 CONTENTS = "contents"
@@ -68,3 +70,53 @@ def contents(tree: xr.DataTree) -> dict[str, list[str]]:
         node.path: sorted({str(name) for name in (*node.variables, *node.attrs)} - {CONTENTS})
         for node in tree.subtree
     }
+
+
+def write_tree(path: str | os.PathLike[str], tree: xr.DataTree, *, compress: bool = True) -> None:
+    """Write a tree to one netCDF-4 file that lists what it holds, whole or not at all."""
+    encoding: dict[str, Any] = {
+        node.path: {
+            str(name): {"zlib": True, "complevel": 1, "shuffle": True}
+            for name, variable in node.data_vars.items()
+            if variable.ndim
+        }
+        for node in tree.subtree
+    }
+    tree = tree.copy()
+    tree.attrs[CONTENTS] = pack(contents(tree))
+    with atomic_path(path) as temporary:
+        tree.to_netcdf(temporary, engine="h5netcdf", encoding=encoding if compress else {})
+
+
+def write_nodes(
+    path: str | os.PathLike[str],
+    nodes: Mapping[str, xr.Dataset],
+    attributes: Mapping[str, Any],
+    *,
+    compress: bool = True,
+) -> None:
+    """Write nodes as one netCDF-4 file with these attributes; see :func:`write_tree`."""
+    tree = xr.DataTree.from_dict(dict(nodes))
+    tree.attrs = dict(attributes)
+    write_tree(path, tree, compress=compress)
+
+
+def read_nodes(path: str | os.PathLike[str]) -> tuple[dict[str, xr.Dataset], dict[str, Any]]:
+    """Return the nodes and attributes that :func:`write_nodes` wrote.
+
+    Raises
+    ------
+    ResultsError
+        If the file is damaged.
+    """
+    try:
+        with xr.open_datatree(path, engine="h5netcdf") as opened:
+            tree = opened.load()
+    except Exception as error:
+        # h5py and xarray raise many classes for a damaged file.
+        raise ResultsError(
+            f"{path} cannot be read ({type(error).__name__}); it is damaged, remove it"
+        ) from error
+    attributes = {str(key): value for key, value in tree.attrs.items() if key != CONTENTS}
+    tree.attrs = {}
+    return nodes_of(tree), attributes

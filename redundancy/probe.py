@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from redundancy import schema
 from redundancy.errors import RecordingError
 from redundancy.neurons import NeuronAdapter, NeuronDescription
+from redundancy.stats.sweep import LayerSweep
 
 if TYPE_CHECKING:
     import torch
@@ -42,11 +43,13 @@ _LONG_NAMES = {
 class Call:
     """What one call of a neuron module left behind; arrays are (time, sample, ...).
 
-    `number` is its place among the calls of all neurons of the network.
+    `number` is its place among the calls of all neurons of the network; a call that was
+    swept leaves its sweep, and no arrays.
     """
 
     number: int
     arrays: dict[str, list[NDArray[Any]]]
+    sweep: LayerSweep | None = None
 
 
 @dataclass(eq=False)
@@ -90,6 +93,18 @@ class Probe:
         import torch
 
         keep: dict[str, list[NDArray[Any]]] = {name: [] for name in self.quantities}
+        for values in self._steps(currents, spikes):
+            for name in self.quantities:
+                value = values[name]
+                keep[name].append(
+                    to_numpy(value.to(torch.uint8) if name == schema.SPIKE else value)
+                )
+        return Call(self._number, keep)
+
+    def _steps(self, currents: Tensor, spikes: Tensor) -> Iterator[dict[str, Tensor]]:
+        """Repeat the call timestep by timestep, checked against the network's own spikes."""
+        import torch
+
         self.dtype = currents.dtype
         self._check_finite(currents)
         carried: Tensor | None = None
@@ -97,21 +112,18 @@ class Probe:
         for time, (potential, fired, carried_on) in enumerate(steps):
             carried = carried_on
             self._check_spikes(fired, spikes[time], time)
-            values = {
+            yield {
+                schema.SPIKE: fired,
                 schema.MEMBRANE_POTENTIAL: potential,
                 schema.INPUT_CURRENT: currents[time],
                 schema.RESET_POTENTIAL: carried_on,
             }
-            for name in self.quantities:
-                value = fired.to(torch.uint8) if name == schema.SPIKE else values[name]
-                keep[name].append(_to_numpy(value))
         after = self.adapter.potential(self.module)
         if carried is not None:
             # What is not finite stays so where it does not fire, up to the last timestep.
             self._check_finite(carried.unsqueeze(0))
             if isinstance(after, torch.Tensor):
                 self._check_carried(carried, after)
-        return Call(self._number, keep)
 
     def _check_finite(self, values: Tensor) -> None:
         """Refuse currents or potentials (time, ...) that are NaN or infinite."""
@@ -161,7 +173,7 @@ class Probe:
 
 def layers_of(
     probe: Probe, n_samples: int, n_timesteps: int, looped: bool
-) -> Iterator[tuple[int, str, xr.Dataset]]:
+) -> Iterator[tuple[int, str, xr.Dataset | LayerSweep]]:
     """Yield each of a module's uses in one forward pass: number of its call, name, layer.
 
     A multi-step module is called once a use, a single-step one once a timestep and
@@ -179,22 +191,32 @@ def layers_of(
     for k in range(n_layers):
         own = calls[k::n_layers] if looped else calls[k * per_layer : (k + 1) * per_layer]
         name = probe.name if k == 0 else f"{probe.name}@{k}"
+        if own[0].sweep is not None:
+            yield own[0].number, name, own[0].sweep
+            continue
         variables = {}
         for quantity in probe.quantities:
             array = np.stack([step for call in own for step in call.arrays[quantity]], axis=1)
-            dims = LAYER_DIMENSIONS.get(array.ndim)
-            if dims is None or array.shape[:2] != (n_samples, n_timesteps):
-                raise RecordingError(
-                    f"layer {name!r} gave {quantity} of shape {array.shape}; expected ({n_samples} "
-                    f"samples, {n_timesteps} timesteps, channels) or (…, channels, y, x)"
-                )
+            check_layer_shape(name, quantity, array.shape, (n_samples, n_timesteps))
+            dims = LAYER_DIMENSIONS[array.ndim]
             long_name, units = _LONG_NAMES[quantity]
             variables[quantity] = (dims, array, {"long_name": long_name, "units": units})
-            _check_thresholds(name, probe.description, array.shape[2])
-        yield own[0].number, name, xr.Dataset(variables, attrs=_layer_attributes(probe))
+            check_thresholds(name, probe.description, array.shape[2])
+        yield own[0].number, name, xr.Dataset(variables, attrs=layer_attributes(probe))
 
 
-def _check_thresholds(name: str, description: NeuronDescription, n_channels: int) -> None:
+def check_layer_shape(
+    name: str, quantity: str, shape: tuple[int, ...], expected: tuple[int, int]
+) -> None:
+    """Refuse a layer that is not (sample, time, channel[, y, x]) of the batch."""
+    if len(shape) not in LAYER_DIMENSIONS or shape[:2] != expected:
+        raise RecordingError(
+            f"layer {name!r} gave {quantity} of shape {shape}; expected ({expected[0]} "
+            f"samples, {expected[1]} timesteps, channels) or (…, channels, y, x)"
+        )
+
+
+def check_thresholds(name: str, description: NeuronDescription, n_channels: int) -> None:
     """Refuse thresholds of which it is not clear whose they are."""
     threshold = description.v_threshold
     if isinstance(threshold, tuple) and len(threshold) != n_channels:
@@ -204,7 +226,8 @@ def _check_thresholds(name: str, description: NeuronDescription, n_channels: int
         )
 
 
-def _layer_attributes(probe: Probe) -> dict[str, Any]:
+def layer_attributes(probe: Probe) -> dict[str, Any]:
+    """Return the attributes of a probed layer: type, threshold, firing rule, reset."""
     import torch
 
     description = probe.description
@@ -223,7 +246,8 @@ def _layer_attributes(probe: Probe) -> dict[str, Any]:
     return attributes
 
 
-def _to_numpy(tensor: Tensor) -> NDArray[Any]:
+def to_numpy(tensor: Tensor) -> NDArray[Any]:
+    """Return a tensor as an array, half precision as float32."""
     import torch
 
     if tensor.dtype in (torch.bfloat16, torch.float16):

@@ -21,7 +21,9 @@ from redundancy.network_checks import (
     warn_about_batch_statistics,
 )
 from redundancy.neurons import find_spiking_layers
-from redundancy.probe import LAYER_DIMENSIONS, QUANTITIES, Probe, layers_of
+from redundancy.probe import LAYER_DIMENSIONS, QUANTITIES, layers_of
+from redundancy.stats.sweep import LayerSweep
+from redundancy.sweep_probe import Sweeper, SweepProbe
 from redundancy.synapses import SynapseProbes
 
 if TYPE_CHECKING:
@@ -88,7 +90,7 @@ class Recorder:
         self._looped = not is_multi_step(network)
         modules = dict(network.named_modules())
         self._probes = [
-            Probe(name, module, adapter, tuple(quantities), adapter.describe(module))
+            SweepProbe(name, module, adapter, tuple(quantities), adapter.describe(module))
             for name, adapter in find_spiking_layers(network).items()
             for module in [modules.get(name, network)]
         ]

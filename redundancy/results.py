@@ -12,8 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from redundancy import schema
-from redundancy.files import atomic_path
-from redundancy.nodes import CONTENTS, contents, nodes_of, pack, spiking_layers, unpack
+from redundancy.nodes import nodes_of, spiking_layers, unpack, write_tree
 from redundancy.stats import (
     Accuracy,
     FiringRate,
@@ -230,18 +229,7 @@ class Results:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write everything to one netCDF-4 file, whole or not at all."""
-        encoding: dict[str, Any] = {
-            node.path: {
-                str(name): {"zlib": True, "complevel": 1, "shuffle": True}
-                for name, variable in node.data_vars.items()
-                if variable.ndim
-            }
-            for node in self.tree.subtree
-        }
-        tree = self.tree.copy()
-        tree.attrs[CONTENTS] = pack(contents(tree))
-        with atomic_path(path) as temporary:
-            tree.to_netcdf(temporary, engine="h5netcdf", encoding=encoding)
+        write_tree(path, self.tree)
 
 
 def _number(value: Any) -> float | None:

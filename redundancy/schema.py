@@ -199,8 +199,19 @@ DATASET = "dataset"
 DATASET_ARGUMENTS = "dataset_arguments"
 SPLIT = "split"
 N_TIMESTEPS = "n_timesteps"
+# Which samples of the dataset results hold: "start:stop", several joined by commas.
+SAMPLES = "samples"
 BATCH_SIZE = "batch_size"
 DEVICE = "device"
 VERSIONS = "versions"
 STATISTICS = "statistics"
 JSON_ATTRIBUTES = (NETWORK_ARGUMENTS, DATASET_ARGUMENTS, VERSIONS, STATISTICS)
+
+# Recordings on disk. Spikes are eight a byte; see docs/recordings.md.
+RECORDING_FORMAT = "recording_format"
+SPIKE_BITS = "spike_bits"
+BYTE = "byte"
+BIT_ORDER = "bit_order"
+UNPACKED_SHAPE = "unpacked_shape"
+# The data type that potentials were rounded to; absent where none was.
+POTENTIALS_ROUNDED_TO = "potentials_rounded_to"

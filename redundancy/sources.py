@@ -28,7 +28,7 @@ def source_kind(path: str | os.PathLike[str]) -> SourceKind:
     UsageError
         If there is nothing, or a folder that is no recording.
     """
-    from redundancy.recording_file import is_recording
+    from redundancy.recordings import is_recording
     from redundancy.results_file import is_results_file
 
     path = Path(path)

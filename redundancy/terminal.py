@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 import time
 import warnings
 from collections.abc import Iterator
 from typing import Any, TextIO
+
+from redundancy.torchrun import n_processes, tells_error
 
 _REFRESH_SECONDS = 0.1
 
@@ -149,6 +152,11 @@ def errors_as_sentences() -> Iterator[None]:
 
 
 def _fail(sentence: str, code: int) -> None:
+    if n_processes() > 1:
+        # torchrun passes a second Ctrl-C on while the first is being told.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if not tells_error():
+            sys.exit(code)
     if os.environ.get("REDUNDANCY_DEBUG"):
         import traceback
 

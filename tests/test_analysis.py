@@ -19,7 +19,7 @@ from redundancy.errors import RecordingError, ResultsError, UsageError
 from redundancy.networks import build_network
 from redundancy.nodes import spiking_layers
 from redundancy.observation import AnalysisOptions
-from redundancy.recording_file import RecordingFile, _chunks, write_recording
+from redundancy.recordings import RecordingFile, _chunks, write_recording
 from redundancy.results import Results
 from redundancy.results_file import load_results
 from tests import reference

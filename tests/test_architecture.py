@@ -19,7 +19,18 @@ ROOT = Path(__file__).resolve().parents[1]
 # From the bottom up; what shares a floor may import one another, but never in a circle.
 FLOORS = (
     {"errors", "schema", "version"},
-    {"registry", "arguments", "files", "nodes", "provenance", "devices", "process", "compiling"},
+    {
+        "registry",
+        "arguments",
+        "files",
+        "locks",
+        "nodes",
+        "provenance",
+        "devices",
+        "process",
+        "torchrun",
+        "compiling",
+    },
     {"stats", "plots", "neurons"},
     {
         "networks",
@@ -38,10 +49,18 @@ FLOORS = (
         "results",
         "results_file",
         "network_observer",
+        "shards",
+        "gathering",
+        "runners",
+        "estimate",
+        "kept_states",
+        "merging",
+        "cluster",
+        "cluster_worker",
         "observation",
         "analysis",
         "training",
-        "recording_file",
+        "recordings",
         "inspection",
         "sources",
     },
@@ -65,6 +84,7 @@ HEAVY = (
     "scipy",
     "xarray",
     "zarr",
+    "distributed",
 )
 
 

@@ -181,7 +181,7 @@ def test_one_neuron_varies_over_samples_alone(results_of):
 def test_thresholds_per_channel_give_each_channel_its_own_numbers(
     folder, results_of, tmp_path, mode
 ):
-    from redundancy.recording_file import RecordingFile
+    from redundancy.recordings import RecordingFile
 
     name = f"thresholds, {mode}"
     results = load_results(results_of(name))

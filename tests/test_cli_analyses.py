@@ -208,7 +208,7 @@ def test_what_a_source_has_settled_is_refused(
     [("input", schema.INPUT_CURRENT), ("post-reset", schema.RESET_POTENTIAL)],
 )
 def test_other_quantities_from_end_to_end(folder, data, no_figures, tmp_path, quantity, variable):
-    from redundancy.recording_file import RecordingFile
+    from redundancy.recordings import RecordingFile
 
     code, said, err = run_analyze(
         *("membrane-potential", folder / "vanilla.pt", *data, "--out", tmp_path / "a"),

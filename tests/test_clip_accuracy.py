@@ -14,7 +14,7 @@ from redundancy.analysis import analyze, analyze_recordings, describe, network_r
 from redundancy.datasets import build_dataset, iterate_batches
 from redundancy.datasets.base import Dataset
 from redundancy.observation import AnalysisOptions
-from redundancy.recording_file import RecordingFile, write_recording
+from redundancy.recordings import RecordingFile, write_recording
 from redundancy.report.text import results_text
 from redundancy.results import Results
 from redundancy.results_file import load_results

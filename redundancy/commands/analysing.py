@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from redundancy.commands.options import open_for_analysis
 from redundancy.commands.places import (
     check_answers,
     folder_for,
@@ -15,11 +15,11 @@ from redundancy.commands.places import (
     names_of,
     refuse_answered,
 )
+from redundancy.commands.running import Place, analyze_checkpoint, statistics_of
 from redundancy.errors import UsageError
 from redundancy.terminal import ProgressLine, say
 
 if TYPE_CHECKING:
-    from redundancy.observation import AnalysisOptions
     from redundancy.report.output import Drawing, Selection
     from redundancy.results import Results
 
@@ -31,8 +31,9 @@ def open_results(
     *,
     selection: Selection | None = None,
     name: str = "",
+    place: Place | None = None,
 ) -> Results:
-    """Return the results of a source: read, or analysed now.
+    """Return the results of a source: read, or analysed now and saved.
 
     Parameters
     ----------
@@ -45,6 +46,8 @@ def open_results(
         What will be shown, checked before the analysis.
     name : str, optional
         Shown with the progress.
+    place : Place, optional
+        Where results that are computed now are saved; default nowhere.
     """
     from redundancy.results_file import load_results
     from redundancy.sources import source_kind
@@ -55,9 +58,12 @@ def open_results(
         check_answers(source, results, options)
         return results
     what = f"analysing {name}".rstrip()
-    if kind == "recording":
-        return _analyze_recording(source, options, quiet, what)
-    return _analyze_checkpoint(source, selection, options, quiet, what)
+    if kind == "checkpoint":
+        return analyze_checkpoint(source, selection, options, quiet, what, place)
+    results = _analyze_recording(source, options, quiet, what)
+    if place is not None:
+        place.save(results)
+    return results
 
 
 def report(
@@ -82,8 +88,9 @@ def report(
     kind = source_kind(source)
     refuse_answered([kind], options)
     folder = folder_for(source, out, overwrite=overwrite)
-    results = open_results(source, options, quiet, selection=selection)
-    written = [] if kind == "results" else write_results(results, folder)
+    written: list[Path] = []
+    place = Place(folder, lambda results: written.extend(write_results(results, folder)), overwrite)
+    results = open_results(source, options, quiet, selection=selection, place=place)
     with _kept(written[:1]), ProgressLine("drawing", "figures", quiet=quiet) as progress:
         selection.resolve(results)
         written += tables(results, folder)
@@ -101,6 +108,8 @@ def open_many(
     options: dict[str, Any],
     quiet: bool,
     selection: Selection | None = None,
+    *,
+    overwrite: bool = False,
 ) -> tuple[dict[str, Results], list[Path]]:
     """Return the results of several sources by name; what is analysed now is also saved.
 
@@ -113,6 +122,8 @@ def open_many(
     quiet : bool
     selection : Selection, optional
         What will be shown of the first source, checked before others are analysed.
+    overwrite : bool
+        Whether an unfinished run in the folder may be removed.
 
     Returns
     -------
@@ -120,6 +131,7 @@ def open_many(
     list of Path
         The results files written to `folder`, one a source that was no results file.
     """
+    from redundancy.results import Results
     from redundancy.sources import source_kind
 
     kinds = dict(zip(names_of(sources), map(source_kind, sources), strict=True))
@@ -135,9 +147,11 @@ def open_many(
     for place, (name, source) in enumerate(named.items()):
         shown = selection if place == 0 else None
         if name not in found:
-            found[name] = open_results(source, options, quiet, selection=shown, name=name)
             written.append(folder / ("results.nc" if len(sources) == 1 else f"{name}.nc"))
-            found[name].save(written[-1])
+            there = Place(folder, partial(Results.save, path=written[-1]), overwrite)
+            found[name] = open_results(
+                source, options, quiet, selection=shown, name=name, place=there
+            )
         if shown is not None:
             with _kept(written):
                 shown.resolve(found[name])
@@ -163,7 +177,9 @@ def report_many(
 
     file_formats = parse_formats(formats)
     folder = folder_for_many(sources, out, overwrite=overwrite)
-    networks, written = open_many(sources, folder, options, quiet, selection)
+    networks, written = open_many(
+        sources, folder, options, quiet, selection, overwrite=overwrite
+    )
     with _kept(written.copy()), ProgressLine("drawing", "figures", quiet=quiet) as progress:
         written += tables(networks, folder)
         written += draw_all(drawings(networks), folder, formats=file_formats, progress=progress)
@@ -191,44 +207,9 @@ def _kept(files: Sequence[Path]) -> Iterator[None]:
         ) from error
 
 
-def _statistics(options: dict[str, Any]) -> AnalysisOptions:
-    from redundancy.observation import AnalysisOptions
-
-    given = {
-        "quantity": options.get("quantity"),
-        "bin_width": options.get("bin_width"),
-        "bounds": options.get("bounds"),
-        "n_replicates": options.get("replicates"),
-        "seed": options.get("seed"),
-    }
-    return AnalysisOptions(**{name: value for name, value in given.items() if value is not None})
-
-
-def _analyze_checkpoint(
-    source: Path, selection: Selection | None, options: dict[str, Any], quiet: bool, what: str
-) -> Results:
-    from redundancy.analysis import analyze
-    from redundancy.sources import check_selection
-
-    statistics = _statistics(options)
-    checkpoint, network, dataset = open_for_analysis(source, options, quiet)
-    if selection is not None:
-        check_selection(network, dataset, selection.layer, selection.time)
-    with ProgressLine(what, "samples", quiet=quiet) as progress:
-        return analyze(
-            network,
-            dataset,
-            checkpoint=checkpoint,
-            batch_size=options["batch_size"],
-            n_samples=options["samples"],
-            options=statistics,
-            progress=progress,
-        )
-
-
 def _analyze_recording(source: Path, options: dict[str, Any], quiet: bool, what: str) -> Results:
     from redundancy.analysis import analyze_recordings
-    from redundancy.recording_file import RecordingFile
+    from redundancy.recordings import RecordingFile
 
     file = RecordingFile(source)
     total = min(options["samples"] or len(file), len(file))
@@ -236,7 +217,7 @@ def _analyze_recording(source: Path, options: dict[str, Any], quiet: bool, what:
         return analyze_recordings(
             file.batches(options["batch_size"], total),
             file.attributes,
-            options=_statistics(options),
+            options=statistics_of(options),
             total=total,
             progress=progress,
         )

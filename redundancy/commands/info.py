@@ -20,7 +20,7 @@ def info(source: Path, **options: Any) -> None:
     SOURCE may also be a results file or a recording.
     """
     from redundancy.inspection import inspect_network
-    from redundancy.recording_file import RecordingFile
+    from redundancy.recordings import RecordingFile
     from redundancy.report.text import checkpoint_text, results_text
     from redundancy.results_file import load_results
     from redundancy.sources import source_kind

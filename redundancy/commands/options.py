@@ -127,7 +127,31 @@ bootstrap_options = together(
     ),
     click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Of the bootstrap; default 0."),
 )
-analysis_options = together(data_options, open_options, potential_options, bootstrap_options)
+run_options = together(
+    click.option(
+        "--workers",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Share the work among so many processes of this machine.",
+    ),
+    click.option(
+        "--scheduler", metavar="ADDRESS", help="Share it among the workers of a dask cluster."
+    ),
+    click.option(
+        "--resume", is_flag=True, help="Go on from an interrupted run into the same folder."
+    ),
+    click.option(
+        "--part",
+        metavar="I/N",
+        help="Only part I of N of the samples; analyze merge joins the results.",
+    ),
+    click.option(
+        "--no-fused", is_flag=True, help="Run the network's own neurons, not fused kernels."
+    ),
+)
+analysis_options = together(
+    data_options, open_options, potential_options, bootstrap_options, run_options
+)
 rule_options = together(
     click.option(
         "--rule",
@@ -186,12 +210,17 @@ def load_named(source: Path, options: dict[str, Any], quiet: bool = False) -> Ch
 def open_for_analysis(
     source: Path, options: dict[str, Any], quiet: bool
 ) -> tuple[Checkpoint, nn.Module, Dataset]:
-    """Open a checkpoint, its network and the data to run it on."""
+    """Open a checkpoint, its network and the data to run it on.
+
+    Where workers run the network it stays on the CPU here.
+    """
     from redundancy.devices import resolve_device
     from redundancy.sources import dataset_for
 
     checkpoint = load_named(source, options, quiet)
-    network = checkpoint.build_network().to(resolve_device(options["device"]))
+    elsewhere = options.get("workers") or options.get("scheduler")
+    device = resolve_device("cpu" if elsewhere else options["device"])
+    network = checkpoint.build_network().to(device)
     with ProgressLine("generating", "samples", quiet=quiet) as progress:
         dataset = dataset_for(
             checkpoint,

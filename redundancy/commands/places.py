@@ -12,11 +12,13 @@ if TYPE_CHECKING:
     from redundancy.results import Results
 
 # What a recording, and a results file, have answered already.
+_RUN = ("workers", "scheduler", "resume", "part", "no_fused")
 _ANSWERED = {
-    "recording": ("data", "data_arg", "network_arg", "partial", "split"),
+    "recording": ("data", "data_arg", "network_arg", "partial", "split", *_RUN),
     "results": (
         *("data", "data_arg", "network_arg", "partial", "split", "samples"),
         *("quantity", "bin_width", "bounds", "replicates", "seed"),
+        *_RUN,
     ),
 }
 _FLAGS = {"bounds": "range"}

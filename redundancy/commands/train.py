@@ -20,6 +20,7 @@ from redundancy.commands.options import (
 )
 from redundancy.errors import UsageError
 from redundancy.terminal import ProgressLine, duration, say
+from redundancy.torchrun import is_main_process
 
 if TYPE_CHECKING:
     from redundancy.training import Epoch
@@ -50,6 +51,12 @@ recipe_options = together(
         "--flip/--no-flip", default=None, help="Mirror half of the training samples; default not."
     ),
     click.option("--seed", type=click.IntRange(min=0), show_default="0"),
+    click.option(
+        "--precision",
+        type=click.Choice(["float32", "bfloat16", "float16"]),
+        show_default="float32",
+        help="Of convolutions and products; potentials stay in float32.",
+    ),
 )
 
 
@@ -99,6 +106,7 @@ def train(
     from redundancy.training import TrainingFiles, plan_training
     from redundancy.training import train as run_training
 
+    quiet = quiet or not is_main_process()
     files = TrainingFiles(out)
     goes_on = resume and files.last.exists()
     if out.exists() and not (overwrite or goes_on):

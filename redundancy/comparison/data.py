@@ -81,11 +81,18 @@ def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str
         for name, words in _DATA.items()
         if first.get(name) != second.get(name)
     ]
+    samples = [_samples(attributes) for attributes in (first, second)]
+    if samples[0] != samples[1] and first.get(schema.N_SAMPLES) == second.get(schema.N_SAMPLES):
+        found.append(f"samples {samples[0]} and {samples[1]}")
     # Arguments of different datasets are not the same arguments.
     if first.get(schema.DATASET) == second.get(schema.DATASET):
         found += _nested(first, second, schema.DATASET_ARGUMENTS, "dataset argument")
     # Distributions of U and of its input are different quantities.
     return found + _nested(first, second, schema.STATISTICS, "option", only=[schema.QUANTITY])
+
+
+def _samples(attributes: Mapping[str, Any]) -> str:
+    return str(attributes.get(schema.SAMPLES, f"0:{attributes.get(schema.N_SAMPLES)}"))
 
 
 def are_paired(first: Results, second: Results) -> bool:

@@ -9,14 +9,21 @@ import numpy as np
 import xarray as xr
 
 from redundancy import schema
+from redundancy.stats.exact import ExactSum
 
 MergeRule = Literal["sum", "min", "max", "first", "sum-by-label"]
 _MERGES: dict[str, Any] = {
     "sum": lambda a, b: a + b,
-    "min": np.minimum,
-    "max": np.maximum,
+    # Of the two zeros of floats either could come out; adding 0 leaves one.
+    "min": lambda a, b: np.minimum(a, b) + a.dtype.type(0),
+    "max": lambda a, b: np.maximum(a, b) + a.dtype.type(0),
     "first": lambda a, b: a,
 }
+# What a variable is called that holds the words of another's exact sum, and how it says
+# so and where they begin; see `redundancy.stats.exact`.
+_WORDS_PREFIX = "exact_"
+_WORDS = "words"
+_LOWEST = "lowest_word"
 
 
 class Statistic(Protocol):
@@ -45,6 +52,10 @@ def state_variable(
 def merge(first: xr.Dataset, second: xr.Dataset) -> xr.Dataset:
     """Return the state of the samples of both states.
 
+    Any order and grouping of merging gives the same bits: sums of floats are exact
+    (:mod:`redundancy.stats.exact`). Where a float is not the sum itself, the digits of
+    the sum are kept in a variable beside it, ``exact_`` before its name.
+
     Parameters
     ----------
     first, second : xarray.Dataset
@@ -57,26 +68,61 @@ def merge(first: xr.Dataset, second: xr.Dataset) -> xr.Dataset:
     ValueError
         If the states have other variables or shapes than one another.
     """
-    if set(first.variables) != set(second.variables):
-        difference = set(first.variables) ^ set(second.variables)
+    difference = (set(first.variables) ^ set(second.variables)) - _words(first) - _words(second)
+    if difference:
         raise ValueError(f"states differ in the variables {sorted(map(str, difference))}")
     merged: dict[Hashable, xr.Variable] = {}
     for name, variable in first.data_vars.items():
-        other = second[name]
         rule = variable.attrs[schema.MERGE]
-        if rule == "sum-by-label":
+        if rule in ("sum-by-label", _WORDS):
             continue
+        other = second[name]
         if rule != "first" and variable.sizes != other.sizes:
             raise ValueError(
                 f"states differ in the shape of {name}: {dict(variable.sizes)} and "
                 f"{dict(other.sizes)}"
             )
+        if rule == "sum" and variable.dtype.kind == "f":
+            merged.update(_summed_exactly(str(name), first, second))
+            continue
         values = _MERGES[rule](variable.values, other.values)
         merged[name] = xr.Variable(variable.dims, values, variable.attrs)
     labelled = _summed_by_label(first, second)
     merged.update({name: array.variable for name, array in labelled.data_vars.items()})
     coordinates = {**first.coords, **labelled.coords}
     return xr.Dataset(merged, coords=coordinates, attrs=first.attrs)
+
+
+def _words(state: xr.Dataset) -> set[Hashable]:
+    return {n for n, v in state.data_vars.items() if v.attrs[schema.MERGE] == _WORDS}
+
+
+def _summed_exactly(
+    name: str, first: xr.Dataset, second: xr.Dataset
+) -> dict[Hashable, xr.Variable]:
+    """Return the sum of a variable of both, and its words if it has any."""
+    variable, words_name = first[name].variable, _WORDS_PREFIX + name
+    total = _exact(name, first) + _exact(name, second)
+    summed: dict[Hashable, xr.Variable] = {
+        name: xr.Variable(variable.dims, total.values, variable.attrs)
+    }
+    if total.words is not None:
+        attributes = {
+            schema.MERGE: _WORDS,
+            _LOWEST: total.lowest,
+            "long_name": f"digits of the exact {name}, base 2^32, two's complement",
+            "units": f"2^(32*{_LOWEST}) of {name}'s",
+        }
+        dims = (f"{name}_word", *variable.dims)
+        summed[words_name] = xr.Variable(dims, total.words, attributes)
+    return summed
+
+
+def _exact(name: str, state: xr.Dataset) -> ExactSum:
+    words = state.get(_WORDS_PREFIX + name)
+    if words is None:
+        return ExactSum(state[name].values)
+    return ExactSum(state[name].values, words.values, int(words.attrs[_LOWEST]))
 
 
 def _summed_by_label(first: xr.Dataset, second: xr.Dataset) -> xr.Dataset:

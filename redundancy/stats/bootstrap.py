@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -14,6 +14,9 @@ from redundancy import schema
 from redundancy.errors import UsageError
 from redundancy.stats.base import state_variable
 from redundancy.stats.layer_values import per_position, potential_sums
+
+if TYPE_CHECKING:
+    from redundancy.stats.sweep import LayerSweep
 
 WEIGHT = "bootstrap_weight"
 _PREFIX = "bootstrap_"
@@ -76,14 +79,32 @@ class PoissonBootstrap:
         Dataset
             Resampled sums, (replicate) or (replicate, synapse).
         """
-        weights = recording[WEIGHT].values.astype(np.float64)
+        return self._state(_totals(recording), recording[WEIGHT].values, recording.attrs)
+
+    def observe_sweep(self, sweep: LayerSweep, weights: NDArray[np.uint8]) -> xr.Dataset:
+        """Return the state of :meth:`observe` from the sweep of a batch and its weights."""
+        from redundancy.stats.sweep_kernels import SQUARED_ERROR as ERROR
+
+        totals = {
+            SPIKES: sweep.fired[..., 0].sum((1, 2)).astype(np.float64),
+            SQUARED_ERROR: sweep.sums[..., ERROR].sum((1, 2)),
+        }
+        return self._state(totals, weights, sweep.attributes)
+
+    @staticmethod
+    def _state(
+        totals: Mapping[str, NDArray[np.float64]],
+        drawn_times: NDArray[np.uint8],
+        attributes: Mapping[Any, Any],
+    ) -> xr.Dataset:
+        weights = drawn_times.astype(np.float64)
         variables = {}
-        for name, values in _totals(recording).items():
+        for name, values in totals.items():
             dims = (schema.REPLICATE, schema.SYNAPSE)[: values.ndim]
             with np.errstate(invalid="ignore"):  # 0 times infinity
                 drawn = weights.T @ values
             variables[name] = state_variable(dims, drawn, "sum", f"resampled {name}", "1")
-        return xr.Dataset(variables, attrs=recording.attrs)
+        return xr.Dataset(variables, attrs=attributes)
 
     def compute(self, state: xr.Dataset) -> xr.Dataset:
         """Return the resampled sums as they are; see :func:`headline_replicates`."""
@@ -93,7 +114,7 @@ class PoissonBootstrap:
 
 def _totals(recording: xr.Dataset) -> dict[str, NDArray[np.float64]]:
     """Return what each sample adds, shape (sample,) or (sample, synapse)."""
-    from redundancy.stats.kernels import SQUARED_ERROR as ERROR
+    from redundancy.stats.sweep_kernels import SQUARED_ERROR as ERROR
 
     if schema.INPUT_NONZERO in recording:
         return {

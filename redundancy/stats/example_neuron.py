@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from redundancy import schema
 from redundancy.stats.base import state_variable
 from redundancy.stats.layer_values import per_position, quantity_values
+
+if TYPE_CHECKING:
+    from redundancy.stats.sweep import LayerSweep
 
 _VARIABLES = (schema.EXAMPLE_POTENTIAL, schema.EXAMPLE_SPIKE, schema.EXAMPLE_POSITION)
 
@@ -38,6 +44,16 @@ class ExampleNeuron:
         """
         spikes = per_position(recording[schema.SPIKE])[0]
         potential = quantity_values(recording, "pre-fire")[0]
+        return self._state(potential, spikes, recording.attrs)
+
+    def observe_sweep(self, sweep: LayerSweep) -> xr.Dataset:
+        """Return the state of :meth:`observe` from the sweep of a batch."""
+        return self._state(sweep.first_potential, sweep.first_spikes, sweep.attributes)
+
+    @staticmethod
+    def _state(
+        potential: NDArray[Any], spikes: NDArray[np.uint8], attributes: Mapping[Any, Any]
+    ) -> xr.Dataset:
         n_spikes = (spikes != 0).sum(0)
         most = n_spikes == n_spikes.max(-1, keepdims=True)
         position = np.where(most, potential.max(0), -np.inf).argmax(-1)
@@ -63,7 +79,7 @@ class ExampleNeuron:
                     (schema.CHANNEL,), position, "first", "index of the neuron in its map", "1"
                 ),
             },
-            attrs=recording.attrs,
+            attrs=attributes,
         )
 
     def compute(self, state: xr.Dataset) -> xr.Dataset:

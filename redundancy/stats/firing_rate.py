@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -11,6 +12,9 @@ from numpy.typing import NDArray
 
 from redundancy import schema
 from redundancy.stats.base import state_variable
+
+if TYPE_CHECKING:
+    from redundancy.stats.sweep import LayerSweep
 
 _UNITS = "spikes per sample"
 # Up to this many samples of 0 and 1 add up without overflow in 8 bits, which is
@@ -64,16 +68,29 @@ class FiringRate:
             raise ValueError(f"spike must have {schema.SAMPLE!r} first, got {spikes.dims}")
         dims = tuple(str(dim) for dim in spikes.dims[1:])
         counts = count_spiking_samples(spikes.values)
+        return self._state(dims, counts, spikes.sizes[schema.SAMPLE], recording.attrs)
+
+    def observe_sweep(self, sweep: LayerSweep) -> xr.Dataset:
+        """Return the state of :meth:`observe` from the sweep of a batch."""
+        return self._state(sweep.dims, sweep.spike_counts, sweep.n_samples, sweep.attributes)
+
+    @staticmethod
+    def _state(
+        dims: tuple[str, ...],
+        counts: NDArray[np.int64],
+        n_samples: int,
+        attributes: Mapping[Any, Any],
+    ) -> xr.Dataset:
         return xr.Dataset(
             {
                 schema.SPIKE_COUNT: state_variable(
                     dims, counts, "sum", "samples in which the neuron spikes", "samples"
                 ),
                 schema.N_SAMPLES: state_variable(
-                    (), np.int64(spikes.sizes[schema.SAMPLE]), "sum", "samples", "samples"
+                    (), np.int64(n_samples), "sum", "samples", "samples"
                 ),
             },
-            attrs=recording.attrs,
+            attrs=attributes,
         )
 
     def compute(self, state: xr.Dataset) -> xr.Dataset:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from redundancy.stats.spike_gram import EXACT_TERMS
-
 Array = NDArray[np.float64]
 
 # The unbiased estimate of HSIC divides by n - 3.
@@ -25,14 +23,11 @@ def sample_kernels(spikes: NDArray[np.uint8]) -> Array:
     ndarray of float64, shape (time, sample, sample)
         Whole numbers.
     """
+    from redundancy.stats.bit_kernels import count_common, pack_bits
+
     n_samples, n_timesteps = spikes.shape[:2]
-    flat = spikes.reshape(n_samples, n_timesteps, -1)
-    kernels = np.zeros((n_timesteps, n_samples, n_samples))
-    for time in range(n_timesteps):
-        for start in range(0, flat.shape[2], EXACT_TERMS):
-            features = flat[:, time, start : start + EXACT_TERMS].astype(np.float32)
-            kernels[time] += features @ features.T
-    return kernels
+    bits = pack_bits(spikes.reshape(n_samples, n_timesteps, -1))
+    return count_common(bits.transpose(1, 0, 2)).astype(np.float64)
 
 
 def unbiased_hsic(kernels: Array) -> Array:

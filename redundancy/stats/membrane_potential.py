@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -14,6 +15,9 @@ from redundancy import schema
 from redundancy.errors import RecordingError, UsageError
 from redundancy.stats.base import state_variable
 from redundancy.stats.layer_values import layer_thresholds, quantity_values
+
+if TYPE_CHECKING:
+    from redundancy.stats.sweep import LayerSweep
 
 # A histogram of a channel at a timestep has at most so many bins by default.
 _MOST_BINS = 1024
@@ -172,6 +176,13 @@ class MembranePotentialDistribution:
             self.n_bins_above,
             closed_left=recording.attrs[schema.FIRES_AT] == ">=",
         )
+        return self._state(counts, recording.attrs)
+
+    def observe_sweep(self, sweep: LayerSweep) -> xr.Dataset:
+        """Return the state of :meth:`observe` from the sweep of a batch."""
+        return self._state(sweep.bins, sweep.attributes)
+
+    def _state(self, counts: NDArray[np.int64], given: Mapping[Any, Any]) -> xr.Dataset:
         n_bins = self.n_bins_below + self.n_bins_above
         dims = (schema.TIME, schema.CHANNEL)
         name = _LONG_NAMES[self.quantity]
@@ -185,7 +196,7 @@ class MembranePotentialDistribution:
                 dims, counts[..., n_bins + place].copy(), "sum", long_name, "1"
             )
         attributes = {
-            **recording.attrs,
+            **given,
             schema.QUANTITY: self.quantity,
             schema.BIN_WIDTH: self.bin_width,
             schema.BINS_BELOW: self.n_bins_below,

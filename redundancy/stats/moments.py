@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from redundancy import schema
 from redundancy.stats.base import state_variable
 from redundancy.stats.layer_values import per_position, potential_sums, thresholds
+
+if TYPE_CHECKING:
+    from redundancy.stats.sweep import LayerSweep
 
 _DIMS = (schema.TIME, schema.CHANNEL)
 
@@ -42,11 +48,21 @@ class Moments:
             ``n_values`` int64, ``deviation_sum``, ``deviation_square_sum``, ``minimum``
             and ``maximum`` (of the deviation) float64, all (time, channel).
         """
-        from redundancy.stats.kernels import DEVIATION, DEVIATION_SQUARE, LEAST, MOST
-
         sums = potential_sums(recording, self.quantity)
-        spikes = per_position(recording[schema.SPIKE])
-        n_values = np.full(sums.shape[1:3], spikes.shape[0] * spikes.shape[3], np.int64)
+        size = per_position(recording[schema.SPIKE]).shape[3]
+        return self._state(sums, size, recording.attrs)
+
+    def observe_sweep(self, sweep: LayerSweep) -> xr.Dataset:
+        """Return the state of :meth:`observe` from the sweep of a batch."""
+        return self._state(sweep.sums, sweep.n_positions, sweep.attributes)
+
+    @staticmethod
+    def _state(
+        sums: NDArray[np.float64], size: int, attributes: Mapping[Any, Any]
+    ) -> xr.Dataset:
+        from redundancy.stats.sweep_kernels import DEVIATION, DEVIATION_SQUARE, LEAST, MOST
+
+        n_values = np.full(sums.shape[1:3], len(sums) * size, np.int64)
         units = "same as V_th"
         return xr.Dataset(
             {
@@ -68,7 +84,7 @@ class Moments:
                     _DIMS, sums[..., MOST].max(0), "max", "greatest U - V_th", units
                 ),
             },
-            attrs=recording.attrs,
+            attrs=attributes,
         )
 
     def compute(self, state: xr.Dataset) -> xr.Dataset:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from redundancy import schema
 from redundancy.stats.base import state_variable
 from redundancy.stats.layer_values import per_position, potential_sums, thresholds
+
+if TYPE_CHECKING:
+    from redundancy.stats.sweep import LayerSweep
 
 _DIMS = (schema.TIME, schema.CHANNEL)
 _ERROR_SUM = "squared_error_sum"
@@ -48,11 +53,21 @@ class QuantizationError:
             ``squared_error_sum``, ``squared_error_scaled_sum`` float64 and ``n_errors``
             int64, (time, channel).
         """
-        from redundancy.stats.kernels import SQUARED_ERROR, SQUARED_ERROR_SCALED
-
         sums = potential_sums(recording)
-        spikes = per_position(recording[schema.SPIKE])
-        n_values = np.full(sums.shape[1:3], spikes.shape[0] * spikes.shape[3], np.int64)
+        size = per_position(recording[schema.SPIKE]).shape[3]
+        return self._state(sums, size, recording.attrs)
+
+    def observe_sweep(self, sweep: LayerSweep) -> xr.Dataset:
+        """Return the state of :meth:`observe` from the sweep of a batch."""
+        return self._state(sweep.sums, sweep.n_positions, sweep.attributes)
+
+    @staticmethod
+    def _state(
+        sums: NDArray[np.float64], size: int, attributes: Mapping[Any, Any]
+    ) -> xr.Dataset:
+        from redundancy.stats.sweep_kernels import SQUARED_ERROR, SQUARED_ERROR_SCALED
+
+        n_values = np.full(sums.shape[1:3], len(sums) * size, np.int64)
         squares = "square of V_th's"
         return xr.Dataset(
             {
@@ -68,7 +83,7 @@ class QuantizationError:
                 ),
                 _N: state_variable(_DIMS, n_values, "sum", "values", "1"),
             },
-            attrs=recording.attrs,
+            attrs=attributes,
         )
 
     def compute(self, state: xr.Dataset) -> xr.Dataset:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -12,6 +13,9 @@ from numpy.typing import NDArray
 from redundancy import schema
 from redundancy.stats.base import state_variable
 from redundancy.stats.layer_values import per_position
+
+if TYPE_CHECKING:
+    from redundancy.stats.sweep import LayerSweep
 
 
 def pool_events(frames: NDArray[Any], size: tuple[int, int]) -> NDArray[np.bool_]:
@@ -86,6 +90,27 @@ class SpatialRates:
             outside_spikes = kernels.count_inside(spikes, ~inside)
             inside_cells = inside.sum((0, 2), dtype=np.int64)
             outside_cells = n_samples * n_positions - inside_cells
+        return self._state(
+            (inside_spikes, outside_spikes), (inside_cells, outside_cells), recording.attrs
+        )
+
+    def observe_sweep(self, sweep: LayerSweep) -> xr.Dataset:
+        """Return the state of :meth:`observe` from the sweep of a batch."""
+        everywhere, inside = sweep.fired.sum(0).transpose(2, 0, 1)
+        cells = sweep.foreground_cells
+        if cells is None:
+            nowhere = np.zeros_like(inside)
+            return self._state((nowhere,) * 2, (nowhere[:, 0],) * 2, sweep.attributes)
+        outside = sweep.n_samples * sweep.n_positions - cells
+        return self._state((inside, everywhere - inside), (cells, outside), sweep.attributes)
+
+    @staticmethod
+    def _state(
+        spikes: tuple[NDArray[np.int64], NDArray[np.int64]],
+        cells: tuple[NDArray[np.int64], NDArray[np.int64]],
+        attributes: Mapping[Any, Any],
+    ) -> xr.Dataset:
+        (inside_spikes, outside_spikes), (inside_cells, outside_cells) = spikes, cells
         both, times = (schema.TIME, schema.CHANNEL), (schema.TIME,)
         return xr.Dataset(
             {
@@ -102,7 +127,7 @@ class SpatialRates:
                     times, outside_cells, "sum", "cells in which the input has none", "cells"
                 ),
             },
-            attrs=recording.attrs,
+            attrs=attributes,
         )
 
     def compute(self, state: xr.Dataset) -> xr.Dataset:

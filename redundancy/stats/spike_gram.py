@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -11,11 +13,8 @@ from numpy.typing import NDArray
 from redundancy import schema
 from redundancy.stats.base import state_variable
 
-# Sums of so many 0 and 1 are exact in 32-bit floating point.
-EXACT_TERMS = 2**24
-# Spikes of one timestep unpacked at a time (16 MiB of float32).
-_BLOCK_ELEMENTS = 2**22
-
+if TYPE_CHECKING:
+    from redundancy.stats.sweep import LayerSweep
 
 def binary_spikes(spikes: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return spikes as 0 and 1: graded spikes count as one; 0/1 input is not copied."""
@@ -58,19 +57,12 @@ def count_joint_spikes(spikes: NDArray[np.uint8]) -> NDArray[np.int64]:
     Returns
     -------
     ndarray of int64, shape (channel, channel)
-        Exact: products are added in float32 only while the sum is exact there.
     """
-    n_samples, n_channels, n_positions = spikes.shape
-    total = np.zeros((n_channels, n_channels), np.int64)
-    step = max(1, _BLOCK_ELEMENTS // max(1, n_channels * n_positions))
-    for start in range(0, n_samples, step):
-        block = spikes[start : start + step].transpose(1, 0, 2)
-        # One contiguous matrix times its own transpose: BLAS works out one half only.
-        matrix = np.ascontiguousarray(block, dtype=np.float32).reshape(n_channels, -1)
-        for column in range(0, matrix.shape[1], EXACT_TERMS):
-            part = matrix[:, column : column + EXACT_TERMS]
-            total += (part @ part.T).astype(np.int64)
-    return total
+    from redundancy.stats.bit_kernels import count_common, pack_bits
+
+    n_channels = spikes.shape[1]
+    rows = spikes.transpose(1, 0, 2).reshape(1, n_channels, -1)
+    return count_common(pack_bits(rows))[0]
 
 
 @dataclass(frozen=True)
@@ -104,6 +96,19 @@ class SpikeGram:
         gram = np.zeros((n_timesteps, n_channels, n_channels), np.int64)
         for time in range(n_timesteps):
             gram[time] = count_joint_spikes(spikes[:, time])
+        return self._state(gram, n_samples * n_positions, recording.attrs)
+
+    def observe_sweep(self, sweep: LayerSweep) -> xr.Dataset:
+        """Return the state of :meth:`observe` from the sweep of a batch."""
+        from redundancy.stats.bit_kernels import close_ranks, count_common
+
+        gram = count_common(close_ranks(sweep.bits, sweep.n_positions))
+        return self._state(gram, sweep.n_samples * sweep.n_positions, sweep.attributes)
+
+    @staticmethod
+    def _state(
+        gram: NDArray[np.int64], n_positions: int, attributes: Mapping[Any, Any]
+    ) -> xr.Dataset:
         return xr.Dataset(
             {
                 schema.SPIKE_GRAM: state_variable(
@@ -115,13 +120,13 @@ class SpikeGram:
                 ),
                 schema.N_POSITIONS: state_variable(
                     (),
-                    np.int64(n_samples * n_positions),
+                    np.int64(n_positions),
                     "sum",
                     "samples times positions of a channel",
                     "neurons",
                 ),
             },
-            attrs=recording.attrs,
+            attrs=attributes,
         )
 
     def compute(self, state: xr.Dataset) -> xr.Dataset:

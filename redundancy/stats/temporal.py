@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -15,6 +17,9 @@ from redundancy.stats.ghosts import LINKAGE, average_linkage, count_groups, cut_
 from redundancy.stats.hsic import MINIMUM_SAMPLES, sample_kernels, unbiased_hsic
 from redundancy.stats.similarity import MEASURES, feature_maps, map_measure
 from redundancy.stats.spike_gram import recorded_spikes
+
+if TYPE_CHECKING:
+    from redundancy.stats.sweep import LayerSweep
 
 Array = NDArray[np.float64]
 
@@ -63,14 +68,34 @@ class TemporalKernel:
             ``n_hsic_samples`` () int64, the samples that took part.
         """
         spikes = recorded_spikes(recording)
-        n_samples, n_timesteps = spikes.shape[:2]
+        kernels = (sample_kernels(part) for part in self._minibatches(spikes))
+        return self._state(spikes.shape[1], kernels, recording.attrs)
+
+    def observe_sweep(self, sweep: LayerSweep) -> xr.Dataset:
+        """Return the state of :meth:`observe` from the sweep of a batch."""
+        from redundancy.stats.bit_kernels import close_ranks, count_common
+
+        by_sample = sweep.bits.transpose(2, 0, 1, 3)
+        kernels = (
+            count_common(close_ranks(part.transpose(1, 0, 2, 3), sweep.n_positions)).astype(float)
+            for part in self._minibatches(by_sample)
+        )
+        return self._state(len(sweep.bits), kernels, sweep.attributes)
+
+    def _minibatches(self, samples: NDArray[Any]) -> list[NDArray[Any]]:
+        if len(samples) < MINIMUM_SAMPLES:
+            return []
+        return np.array_split(samples, -(-len(samples) // self.minibatch))
+
+    @staticmethod
+    def _state(
+        n_timesteps: int, kernels: Iterable[Array], attributes: Mapping[Any, Any]
+    ) -> xr.Dataset:
         total = np.zeros((n_timesteps, n_timesteps))
         n_used = 0
-        if n_samples >= MINIMUM_SAMPLES:
-            n_parts = -(-n_samples // self.minibatch)
-            for part in np.array_split(spikes, n_parts):
-                total += len(part) * unbiased_hsic(sample_kernels(part))
-            n_used = n_samples
+        for kernel in kernels:
+            total += kernel.shape[1] * unbiased_hsic(kernel)
+            n_used += kernel.shape[1]
         return xr.Dataset(
             {
                 schema.HSIC_SUM: state_variable(
@@ -84,7 +109,7 @@ class TemporalKernel:
                     (), np.int64(n_used), "sum", "samples in minibatches of 4 or more", "samples"
                 ),
             },
-            attrs=recording.attrs,
+            attrs=attributes,
         )
 
     def compute(self, state: xr.Dataset) -> xr.Dataset:

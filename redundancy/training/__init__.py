@@ -10,11 +10,12 @@ from redundancy.training.presets import (
     plan_training,
     preset_entries,
 )
-from redundancy.training.recipe import LOSSES, OPTIMIZERS, Epoch, Recipe, TrainingFiles
+from redundancy.training.recipe import LOSSES, OPTIMIZERS, PRECISIONS, Epoch, Recipe, TrainingFiles
 
 __all__ = [
     "LOSSES",
     "OPTIMIZERS",
+    "PRECISIONS",
     "TRAINING_PRESETS",
     "Epoch",
     "Recipe",

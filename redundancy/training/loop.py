@@ -11,21 +11,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from redundancy.checkpoint import Checkpoint, save_checkpoint
-from redundancy.datasets.base import Dataset, iterate_batches
+from redundancy.datasets.base import Dataset
 from redundancy.datasets.sampling import RandomAccess, mirrored, shifted, slices
-from redundancy.devices import resolve_device
-from redundancy.errors import CheckpointError, UsageError
-from redundancy.files import atomic_path, write_text
-from redundancy.networks import build_network, complete_arguments
+from redundancy.errors import UsageError
+from redundancy.files import write_text
+from redundancy.networks import build_network
 from redundancy.provenance import versions
+from redundancy.training.distributed import Processes, joined_processes
+from redundancy.training.fitting import fit_to_data
+from redundancy.training.learner import Learner
 from redundancy.training.recipe import Epoch, Recipe, TrainingFiles
+from redundancy.training.state import damaged_as_sentence, load_state, save_state
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
-    from torch.optim import Optimizer
+    OnEpoch = Callable[[Epoch, int], None]
+    OnBatch = Callable[[int, int], None]
 
 
 def train(
@@ -39,10 +41,14 @@ def train(
     device: str = "auto",
     resume: bool = False,
     command: str = "",
-    on_epoch: Callable[[Epoch, int], None] | None = None,
-    on_batch: Callable[[int, int], None] | None = None,
+    on_epoch: OnEpoch | None = None,
+    on_batch: OnBatch | None = None,
 ) -> dict[str, Any]:
     """Train a network and write its checkpoints and record.
+
+    In processes started by ``torchrun``, each takes a part of every batch; together they
+    take the steps that one process would, but for batch normalisation and the random
+    numbers of shifts, flips and dropout. See :mod:`redundancy.training.distributed`.
 
     Parameters
     ----------
@@ -64,7 +70,8 @@ def train(
     command : str
         Written into the record.
     on_epoch, on_batch : callable, optional
-        Called with (epoch, number of epochs) and (samples done, samples in all).
+        Called with (epoch, number of epochs) and (samples done, samples in all), in the
+        first process alone.
 
     Returns
     -------
@@ -75,42 +82,18 @@ def train(
     ------
     UsageError
         If the network does not fit the data, or the data has no labels.
+    RedundancyError
+        If another process of the training ends before it does.
     """
-    return _Training(
-        network, _fit_to_data(network, network_arguments, train_set, test_set), train_set, test_set,
-        TrainingFiles(Path(path)), recipe, device, command,
-    ).run(resume, on_epoch, on_batch)  # fmt: skip
-
-
-def _fit_to_data(
-    network: str, arguments: Mapping[str, Any], train_set: Dataset, test_set: Dataset
-) -> dict[str, Any]:
-    for dataset in (train_set, test_set):
-        if dataset.n_classes is None:
-            raise UsageError(f"training needs labels, and dataset {dataset.name} has none")
-        if len(dataset) == 0:
-            raise UsageError(f"the {dataset.split} split of dataset {dataset.name} has no samples")
-    shapes = [(dataset.n_classes, dataset.frame_shape) for dataset in (train_set, test_set)]
-    if shapes[0] != shapes[1]:
-        raise UsageError(
-            "training and test set must have the same classes and (time, channel, y, x), "
-            f"got {shapes[0]} and {shapes[1]}"
-        )
-    n_timesteps, n_channels, height, width = train_set.frame_shape
-    derived = {
-        "n_classes": train_set.n_classes,
-        "n_timesteps": n_timesteps,
-        "input_channels": n_channels,
-        "input_size": (height, width),
-    }
-    complete = complete_arguments(network, {**derived, **arguments})
-    for name, value in derived.items():
-        if complete[name] != value:
-            raise UsageError(
-                f"network argument {name}={complete[name]} does not fit dataset "
-                f"{train_set.name}, which has {name}={value}"
-            )
-    return complete
+    complete = fit_to_data(network, network_arguments, train_set, test_set)
+    with joined_processes(device) as processes:
+        training = _Training(
+            network, complete, train_set, test_set,
+            TrainingFiles(Path(path)), recipe, processes, command,
+        )  # fmt: skip
+        if not processes.is_main:
+            on_epoch = on_batch = None
+        return training.run(resume, on_epoch, on_batch)
 
 
 class _Training:
@@ -124,76 +107,63 @@ class _Training:
         test_set: Dataset,
         files: TrainingFiles,
         recipe: Recipe,
-        device: str,
+        processes: Processes,
         command: str,
     ) -> None:
         import torch
 
         torch.manual_seed(recipe.seed)
-        self.device = resolve_device(device)
+        self.processes = processes
         self.network_name, self.network_arguments = network, network_arguments
         self.train_set, self.test_set = train_set, test_set
         self.files, self.recipe, self.command = files, recipe, command
-        self.network: nn.Module = build_network(network, **network_arguments).to(self.device)
-        self.optimizer = self._make_optimizer()
-        self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(
-            self.optimizer, T_max=recipe.epochs, eta_min=recipe.final_learning_rate
-        )
+        built = build_network(network, **network_arguments).to(processes.device)
+        self.learner = Learner(built, recipe, processes, train_set.frame_shape)
         self.samples = RandomAccess(train_set)
         self.epochs: list[Epoch] = []
 
-    def _make_optimizer(self) -> Optimizer:
-        import torch
-
-        parameters, recipe = self.network.parameters(), self.recipe
-        rate, decay = recipe.learning_rate, recipe.weight_decay
-        if recipe.optimizer == "sgd":
-            return torch.optim.SGD(
-                parameters, lr=rate, momentum=recipe.momentum, weight_decay=decay
-            )
-        return torch.optim.Adam(parameters, lr=rate, weight_decay=decay)
-
     def run(
-        self,
-        resume: bool,
-        on_epoch: Callable[[Epoch, int], None] | None,
-        on_batch: Callable[[int, int], None] | None,
+        self, resume: bool, on_epoch: OnEpoch | None, on_batch: OnBatch | None
     ) -> dict[str, Any]:
-        if resume and self.files.last.exists():
+        if resume:
             self._resume()
         while len(self.epochs) < self.recipe.epochs:
             epoch = self._one_epoch(len(self.epochs), on_batch)
             self.epochs.append(epoch)
-            self.schedule.step()
-            if epoch.test_accuracy > max((e.test_accuracy for e in self.epochs[:-1]), default=-1.0):
-                save_checkpoint(self.files.best, self._checkpoint())
-            self._save_state()
-            write_text(self.files.record, json.dumps(self._record(), indent=1) + "\n")
+            self.learner.end_epoch()
+            self._write_epoch(epoch)
             if on_epoch is not None:
                 on_epoch(epoch, self.recipe.epochs)
-        save_checkpoint(self.files.final, self._checkpoint())
-        self.files.last.unlink(missing_ok=True)
+        if self.processes.is_main:
+            save_checkpoint(self.files.final, self._checkpoint())
+            self.files.last.unlink(missing_ok=True)
         return self._record()
 
-    def _one_epoch(self, index: int, on_batch: Callable[[int, int], None] | None) -> Epoch:
+    def _one_epoch(self, index: int, on_batch: OnBatch | None) -> Epoch:
         began = time.monotonic()
-        self.network.train()
+        rank = self.processes.rank
         random = np.random.default_rng([self.recipe.seed, index])
-        total_loss, n_correct, n_done = 0.0, 0, 0
         order = random.permutation(len(self.train_set))
+        if rank:
+            random = np.random.default_rng([self.recipe.seed, index, rank])
+        total_loss, n_correct, n_done = 0.0, 0, 0
+        self.learner.begin_epoch()
         for chosen in slices(order, self.recipe.batch_size):
-            frames, labels = self.samples.take(chosen)
+            own = self.processes.part(chosen)
+            # Every process must take part in every step, if only with a share of 0.
+            frames, labels = self.samples.take(own if len(own) else chosen[:1])
             frames = shifted(frames, self.recipe.shift, random)
             frames = mirrored(frames, random) if self.recipe.flip else frames
-            loss, correct = self._step(frames, labels)
-            total_loss += loss * len(chosen)
-            n_correct += correct
+            loss, correct = self.learner.step(frames, labels, len(own) / len(chosen))
+            total_loss += loss * len(own)
+            n_correct += correct if len(own) else 0
             n_done += len(chosen)
             if on_batch is not None:
                 on_batch(n_done, len(order))
+        total_loss, correct_of_all = self.processes.total([total_loss, n_correct])
         mean_loss = total_loss / n_done
         # A spike is 0 or 1 whatever the weights, so the loss alone can stay finite.
-        if not (math.isfinite(mean_loss) and self._is_finite()):
+        if not (math.isfinite(mean_loss) and self.learner.is_finite()):
             raise UsageError(
                 f"training diverged in epoch {index + 1} (loss {mean_loss}); "
                 "try a smaller --learning-rate"
@@ -201,48 +171,32 @@ class _Training:
         return Epoch(
             epoch=index + 1,
             loss=mean_loss,
-            train_accuracy=n_correct / n_done,
-            test_accuracy=self._test_accuracy(),
+            train_accuracy=int(correct_of_all) / n_done,
+            test_accuracy=self.learner.test_accuracy(self.test_set),
             seconds=time.monotonic() - began,
         )
 
-    def _is_finite(self) -> bool:
-        return all(bool(tensor.isfinite().all()) for tensor in self.network.state_dict().values())
+    def _write_epoch(self, epoch: Epoch) -> None:
+        state = {
+            **self.learner.state_dict(),
+            "epochs": [dataclasses.asdict(e) for e in self.epochs],
+        }
+        if not self.processes.is_main:
+            return
+        if epoch.test_accuracy > max((e.test_accuracy for e in self.epochs[:-1]), default=-1.0):
+            save_checkpoint(self.files.best, self._checkpoint())
+        save_state(self.files.last, state, self._identity())
+        write_text(self.files.record, json.dumps(self._record(), indent=1) + "\n")
 
-    def _step(self, frames: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[float, int]:
-        import torch
-        from spikingjelly.activation_based import functional
-
-        target = torch.from_numpy(labels).to(self.device)
-        rates = self.network(self._to_input(frames))
-        if self.recipe.loss == "mse":
-            one_hot = torch.nn.functional.one_hot(target, rates.shape[1]).to(rates.dtype)
-            loss = torch.nn.functional.mse_loss(rates, one_hot)
-        else:
-            loss = torch.nn.functional.cross_entropy(rates, target)
-        self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
-        functional.reset_net(self.network)
-        return float(loss.detach()), int((rates.argmax(1) == target).sum())
-
-    def _to_input(self, frames: NDArray[np.float32]) -> Tensor:
-        import torch
-
-        return torch.from_numpy(frames).to(self.device).transpose(0, 1)
-
-    def _test_accuracy(self) -> float:
-        import torch
-        from spikingjelly.activation_based import functional
-
-        self.network.eval()
-        n_correct = 0
-        with torch.inference_mode():
-            for batch in iterate_batches(self.test_set, self.recipe.batch_size):
-                predicted = self.network(self._to_input(batch.frames)).argmax(1).cpu().numpy()
-                n_correct += int((predicted == batch.labels).sum())
-                functional.reset_net(self.network)
-        return n_correct / len(self.test_set)
+    def _resume(self) -> None:
+        last = self.files.last
+        state = self.processes.from_main(
+            lambda: load_state(last, self._identity()) if last.exists() else None
+        )
+        if state is not None:
+            with damaged_as_sentence(last):
+                self.learner.load_state_dict(state)
+                self.epochs = [Epoch(**epoch) for epoch in state["epochs"]]
 
     def _record(self) -> dict[str, Any]:
         best = max(self.epochs, key=lambda epoch: epoch.test_accuracy)
@@ -256,7 +210,8 @@ class _Training:
                 "n_test": len(self.test_set),
             },
             "recipe": dataclasses.asdict(self.recipe),
-            "device": self._device_name(),
+            "device": self.processes.device_name(),
+            "n_processes": self.processes.count,
             "versions": versions(),
             "final_test_accuracy": self.epochs[-1].test_accuracy,
             "best_test_accuracy": best.test_accuracy,
@@ -265,55 +220,15 @@ class _Training:
             "epochs": [dataclasses.asdict(epoch) for epoch in self.epochs],
         }
 
-    def _device_name(self) -> str:
-        import torch
-
-        return torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "cpu"
-
     def _checkpoint(self) -> Checkpoint:
         return Checkpoint(
             network=self.network_name,
             network_arguments=self.network_arguments,
-            state_dict=self.network.state_dict(),
+            state_dict=self.learner.network.state_dict(),
             dataset=self.train_set.name,
             dataset_arguments=dict(self.train_set.arguments),
             training_record=self._record(),
         )
-
-    def _save_state(self) -> None:
-        import torch
-
-        state = {
-            "network": self.network.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "schedule": self.schedule.state_dict(),
-            "epochs": [dataclasses.asdict(epoch) for epoch in self.epochs],
-            "training": self._identity(),
-        }
-        with atomic_path(self.files.last) as temporary:
-            torch.save(state, temporary)
-
-    def _resume(self) -> None:
-        import torch
-
-        try:
-            state = torch.load(self.files.last, map_location=self.device, weights_only=True)
-            same = state["training"] == self._identity()
-            if same:
-                self.network.load_state_dict(state["network"])
-                self.optimizer.load_state_dict(state["optimizer"])
-                self.schedule.load_state_dict(state["schedule"])
-                self.epochs = [Epoch(**epoch) for epoch in state["epochs"]]
-        except Exception as error:
-            raise CheckpointError(
-                f"{self.files.last} cannot be resumed from ({type(error).__name__}); "
-                "delete it to start anew"
-            ) from error
-        if not same:
-            raise UsageError(
-                f"{self.files.last} belongs to a training with other settings; "
-                "delete it to start anew, or repeat the settings it was started with"
-            )
 
     def _identity(self) -> dict[str, Any]:
         """Return what must be equal for a training to be the same one."""
@@ -323,4 +238,5 @@ class _Training:
             "dataset": self.train_set.name,
             "dataset_arguments": dict(self.train_set.arguments),
             "recipe": dataclasses.asdict(self.recipe),
+            "n_processes": self.processes.count,
         }

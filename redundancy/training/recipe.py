@@ -10,6 +10,7 @@ from redundancy.errors import UsageError
 
 LOSSES = ("mse", "cross-entropy")
 OPTIMIZERS = ("adam", "sgd")
+PRECISIONS = ("float32", "bfloat16", "float16")
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,9 @@ class Recipe:
         Of SGD; Adam has no use for it.
     flip : bool
         Whether half of the training samples are mirrored in x, drawn anew in every epoch.
+    precision : {"float32", "bfloat16", "float16"}
+        Of convolutions and products while training; weights, membrane potentials and tests
+        stay in float32.
     """
 
     epochs: int = 30
@@ -48,10 +52,15 @@ class Recipe:
     optimizer: str = "adam"
     momentum: float = 0.0
     flip: bool = False
+    precision: str = "float32"
 
     def __post_init__(self) -> None:
         if self.loss not in LOSSES:
             raise UsageError(f"loss must be one of {', '.join(LOSSES)}, got {self.loss!r}")
+        if self.precision not in PRECISIONS:
+            raise UsageError(
+                f"precision must be one of {', '.join(PRECISIONS)}, got {self.precision!r}"
+            )
         if self.optimizer not in OPTIMIZERS:
             raise UsageError(
                 f"optimizer must be one of {', '.join(OPTIMIZERS)}, got {self.optimizer!r}"

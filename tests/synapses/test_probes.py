@@ -11,7 +11,7 @@ from torch import nn
 
 from redundancy import schema
 from redundancy.recording import Recorder
-from redundancy.recording_file import RecordingFile, write_recording
+from redundancy.recordings import RecordingFile, write_recording
 from tests.synaptic import Network, rows, small_network, spiking, synapses_of
 
 f32 = np.float32

@@ -1,0 +1,177 @@
+"""The analysis over the bare forward pass; fused over general; where the time goes."""
+
+from __future__ import annotations
+
+import cProfile
+import pstats
+import statistics
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.cases import FRAME_SIZES, RandomFrames, network_case
+from benchmarks.table import Table, in_words, take_turns
+from redundancy.forward import reset_state
+from redundancy.network_observer import NetworkObserver
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from redundancy.datasets.base import Batch
+
+# network, attention, timesteps, batch. The larger network has 20 times the neurons: with
+# fewer timesteps, and not at batch 64, where its potentials alone would take gigabytes.
+CASES = tuple(
+    (network, attention, n_timesteps, batch_size)
+    for network, n_timesteps, batches in (
+        ("lif-snn-3", 60, (1, 16, 64)),
+        ("plif-snn-5", 4, (1, 16)),
+    )
+    for attention in ("none", "asa-1")
+    for batch_size in batches
+)
+QUICK_CASES = tuple(
+    (network, attention, n_timesteps, batch_size)
+    for network, n_timesteps, batch_size in (("lif-snn-3", 20, 16), ("plif-snn-5", 2, 1))
+    for attention in ("none", "asa-1")
+)
+_SECONDS_A_CASE = 25.0
+
+
+def forward_of(network: nn.Module, batch: Batch) -> Callable[[], None]:
+    """Return the bare forward pass: SpikingJelly's own, under inference_mode, then reset."""
+    import torch
+
+    frames = torch.from_numpy(batch.frames)
+    device = next(network.parameters()).device
+
+    def forward() -> None:
+        with torch.inference_mode():
+            output = network(frames.to(device).transpose(0, 1))
+            reset_state(network)
+        if device.type == "cuda":
+            float(output.sum())
+
+    return forward
+
+
+def speed(quick: bool) -> Table:
+    """Measure the analysis over the bare forward pass."""
+    table = Table(
+        "Analysis over the bare forward pass",
+        ("network", "T", "batch", "median", "spread", "fused / general", "forward a sample"),
+        notes=[
+            "Analysis: `NetworkObserver.observe` of a batch with all streamed statistics. Forward: "
+            "the same batch through the same network under `inference_mode`, and its reset. "
+            "Median and spread are of runs that took turns. The first batch, which is run "
+            "once more to see that observing changes nothing, is left out.",
+            "plif-snn-5 has 4 timesteps (with 128 x 128 pixels it has 20 times the neurons), and "
+            "no batch of 64: that would take more than 10 GB for the bare forward pass alone.",
+        ],
+    )
+    for network, attention, n_timesteps, batch_size in QUICK_CASES if quick else CASES:
+        table.rows.append(_speed(network, attention, n_timesteps, batch_size, 3 if quick else 7))
+    return table
+
+
+def _speed(name: str, attention: str, n_timesteps: int, batch_size: int, runs: int) -> list[str]:
+    network = network_case(name, attention, n_timesteps)
+    dataset = RandomFrames(batch_size, n_timesteps, batch_size, FRAME_SIZES[name])
+    batch = dataset.batch(0, batch_size)
+    forward = forward_of(network, batch)
+    with NetworkObserver(network) as observer:
+        observer.observe(batch)
+        pair = take_turns(lambda: observer.observe(batch), forward, runs, _SECONDS_A_CASE)
+        with NetworkObserver(network, fused=False, bins=observer.bins) as general:
+            general.observe(batch)
+            paths = take_turns(
+                lambda: observer.observe(batch), lambda: general.observe(batch), 3, _SECONDS_A_CASE
+            )
+    title = name if attention == "none" else f"{name}, {attention}"
+    a_sample = statistics.median(pair.second) / batch_size
+    return [
+        title, str(n_timesteps), str(batch_size), pair.median(), pair.spread(),
+        paths.median(), in_words(a_sample),
+    ]  # fmt: skip
+
+
+def profile(quick: bool) -> Table:
+    """Measure where the time of a pass goes: own time of functions, in shares."""
+    table = Table(
+        "Where the time of a pass goes",
+        ("function", "fused path", "general path"),
+        notes=[
+            "lif-snn-3, batch 16; own time of each function as a share of the pass, of those with "
+            "2 % or more on either path (cProfile). A compiled kernel's time is its caller's."
+        ],
+    )
+    n_timesteps = 20 if quick else 60
+    network = network_case("lif-snn-3", "none", n_timesteps)
+    batch = RandomFrames(16, n_timesteps, 16).batch(0, 16)
+    shares = [_own_times(network, batch, fused) for fused in (True, False)]
+    names = sorted(set().union(*shares), key=lambda name: -max(s.get(name, 0) for s in shares))
+    for name in names:
+        values = [share.get(name, 0.0) for share in shares]
+        if max(values) >= 0.02:
+            table.rows.append([f"`{name}`", *(f"{100 * value:.0f} %" for value in values)])
+    return table
+
+
+def _own_times(network: nn.Module, batch: Batch, fused: bool) -> dict[str, float]:
+    with NetworkObserver(network, fused=fused) as observer:
+        observer.observe(batch)
+        observer.observe(batch)
+        profiler = cProfile.Profile()
+        profiler.enable()
+        for _ in range(3):
+            observer.observe(batch)
+        profiler.disable()
+    stats: dict[tuple[str, int, str], tuple[int, int, float, float, object]]
+    stats = pstats.Stats(profiler).stats  # type: ignore[attr-defined]
+    total = sum(entry[2] for entry in stats.values())
+    shares: dict[str, float] = {}
+    for (file, _, function), entry in stats.items():
+        path = Path(file)
+        place = function if file == "~" else f"{path.parent.name}/{path.name}: {function}"
+        shares[place.strip("<>")] = shares.get(place.strip("<>"), 0.0) + entry[2] / total
+    return shares
+
+
+def statistic_shares(quick: bool) -> Table:
+    """Measure every statistic alone on a recorded batch, over the bare forward pass."""
+    from redundancy import stats
+    from redundancy.nodes import spiking_layers
+    from redundancy.observation import AnalysisOptions, choose_bins
+    from redundancy.recording import Recorder
+    from redundancy.stats.spatial_rates import with_foreground
+
+    table = Table(
+        "What each statistic costs alone",
+        ("statistic", "of the bare forward pass", "spread"),
+        notes=[
+            "lif-snn-3, batch 16, all layers, from recorded spikes and potentials: the general "
+            "path's statistics one by one, without the cost of reading the potentials. Statistics "
+            "share sums over memory, so that together they cost less than the sum of these."
+        ],
+    )
+    n_timesteps = 20 if quick else 60
+    network = network_case("lif-snn-3", "none", n_timesteps)
+    batch = RandomFrames(16, n_timesteps, 16).batch(0, 16)
+    forward = forward_of(network, batch)
+    with Recorder(network, quantities=AnalysisOptions().recorded) as recorder:
+        nodes = recorder.record_nodes(batch.frames, labels=batch.labels)
+    bins = choose_bins(nodes, AnalysisOptions())
+    layers = {
+        name: with_foreground(layer, batch.frames) for name, layer in spiking_layers(nodes).items()
+    }
+    for kind in ("FiringRate", "MembranePotentialDistribution", "Moments", "QuantizationError",
+                 "SpatialRates", "SpikeGram", "TemporalKernel"):  # fmt: skip
+
+        def observe(kind: str = kind) -> None:
+            for name, layer in layers.items():
+                statistic = bins[name] if kind.endswith("Distribution") else getattr(stats, kind)()
+                statistic.observe(layer)
+
+        pair = take_turns(observe, forward, 3 if quick else 7)
+        table.rows.append([kind, pair.median(), pair.spread()])
+    return table

@@ -1,0 +1,259 @@
+"""Workers: processes of this machine, or any cluster that dask.distributed connects.
+
+Import this module only where it is used: it brings dask.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
+from typing import TYPE_CHECKING, Any
+
+from distributed import Client, KilledWorker, Nanny, Scheduler, SpecCluster, as_completed
+
+from redundancy.cluster_worker import Job, JobPlugin, facts_of, run_pilot, run_shard
+from redundancy.datasets.base import Dataset
+from redundancy.errors import ClusterError, UsageError
+from redundancy.gathering import Piece
+from redundancy.observation import AnalysisOptions, Bins
+from redundancy.provenance import versions
+from redundancy.runners import Pilot, SamplesDone
+from redundancy.shards import Plan, Shard
+
+if TYPE_CHECKING:
+    from distributed import Future
+    from torch import nn
+
+_CONNECT_SECONDS = 10
+_WORKER_SECONDS = 60
+# So that no worker waits for work while another's states are merged.
+_SHARDS_A_WORKER = 2
+
+
+class ClusterRunner:
+    """Runs shards on the workers of a cluster.
+
+    Parameters
+    ----------
+    client : Client
+        Of dask.distributed.
+    open_job : callable
+        Returns the network and the dataset, on a worker; it must be possible to pickle it.
+    dataset : Dataset
+        The same one, here.
+    plan : Plan
+    options : AnalysisOptions
+    fused : bool
+        See :class:`redundancy.runners.InProcess`.
+    local : bool
+        Whether the workers are processes that belong to this analysis alone.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        open_job: Callable[[], tuple[nn.Module, Dataset]],
+        dataset: Dataset,
+        plan: Plan,
+        options: AnalysisOptions,
+        *,
+        fused: bool = True,
+        local: bool = False,
+    ) -> None:
+        self._client = client
+        self._job = Job(
+            secrets.token_hex(8),
+            open_job,
+            facts_of(dataset),
+            plan,
+            options,
+            fused,
+            versions(),
+            local,
+        )
+        client.register_plugin(JobPlugin(self._job))
+
+    @property
+    def n_workers(self) -> int:
+        """How many workers there are now."""
+        return max(len(self._client.nthreads()), 1)
+
+    def pilot(self) -> Pilot:
+        """Run the pilot batches on a worker."""
+        with _errors_as_sentences():
+            future = self._client.submit(run_pilot, self._job.identifier, pure=False)
+            pilot: Pilot = future.result()
+        return pilot
+
+    def run(
+        self, shards: Sequence[Shard], bins: Bins, device: str, done: SamplesDone
+    ) -> Iterator[Piece]:
+        """Yield the states of shards as they are finished.
+
+        Only a few shards a worker are under way at a time, so that memory here does not
+        grow with their number. A shard whose worker is lost is run by another one.
+        """
+        tasks = (self._submit(shard, dict(bins), device) for shard in shards)
+        running: set[Future] = set()
+        finished = as_completed()
+        try:
+            self._fill(running, finished, tasks)
+            while running:
+                with _errors_as_sentences():
+                    future = next(finished)
+                    running.discard(future)
+                    piece: Piece = future.result()
+                    future.release()
+                self._fill(running, finished, tasks)
+                done(len(piece.samples))
+                yield piece
+                del piece
+        finally:
+            if running:
+                with contextlib.suppress(Exception):
+                    self._client.cancel(list(running), force=True)
+
+    def _submit(self, shard: Shard, bins: Bins, device: str) -> Future:
+        identifier = self._job.identifier
+        return self._client.submit(
+            run_shard,
+            identifier,
+            shard,
+            bins,
+            device,
+            # Never taken for another one, and the earliest first: what is merged has no gaps.
+            pure=False,
+            key=f"redundancy-{identifier}-{shard.start}",
+            priority=-shard.start,
+        )
+
+    def _fill(self, running: set[Future], finished: as_completed, tasks: Iterator[Future]) -> None:
+        while len(running) < _SHARDS_A_WORKER * self.n_workers:
+            future = next(tasks, None)
+            if future is None:
+                return
+            running.add(future)
+            finished.add(future)
+
+    def close(self) -> None:
+        """Let the workers forget the job."""
+        with contextlib.suppress(Exception):
+            self._client.unregister_worker_plugin(f"redundancy-{self._job.identifier}")
+
+
+@contextlib.contextmanager
+def local_client(n_workers: int) -> Iterator[Client]:
+    """Start workers on this machine, each a process with its share of the cores.
+
+    Where there are GPUs each worker sees one of them.
+    """
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    with contextlib.ExitStack() as stack:
+        workers = {
+            index: {
+                "cls": Nanny,
+                "options": {
+                    "nthreads": 1,
+                    "memory_limit": 0,
+                    "env": worker_environment(index, n_workers),
+                    "silence_logs": logging.CRITICAL,
+                },
+            }
+            for index in range(n_workers)
+        }
+        options = {"dashboard": False, "protocol": "tcp://", "host": "127.0.0.1", "port": 0}
+        scheduler = {"cls": Scheduler, "options": options}
+        cluster = SpecCluster(workers=workers, scheduler=scheduler, silence_logs=logging.CRITICAL)
+        stack.callback(_quietly, cluster.close)
+        client = Client(cluster)
+        stack.callback(_quietly, client.close)
+        yield client
+
+
+def worker_environment(index: int, n_workers: int) -> dict[str, str]:
+    """Return the environment of one of several workers on this machine."""
+    threads = str(max(_n_cores() // n_workers, 1))
+    environment = dict.fromkeys(
+        ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), threads
+    )
+    devices = _gpus()
+    if devices:
+        environment["CUDA_VISIBLE_DEVICES"] = devices[index % len(devices)]
+    return environment
+
+
+def _n_cores() -> int:
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    available = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
+    return min(int(given), available) if given.isdigit() and int(given) else available
+
+
+def _gpus() -> list[str]:
+    """Return the GPUs of this machine as CUDA_VISIBLE_DEVICES names them."""
+    import torch
+
+    given = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if given is not None:
+        return [name.strip() for name in given.split(",") if name.strip()]
+    return [str(index) for index in range(torch.cuda.device_count())]
+
+
+@contextlib.contextmanager
+def remote_client(address: str) -> Iterator[Client]:
+    """Connect to the scheduler of a cluster.
+
+    Raises
+    ------
+    UsageError
+        If there is none at the address.
+    ClusterError
+        If it has no worker.
+    """
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    try:
+        client = Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
+    except (OSError, ValueError, TimeoutError, asyncio.TimeoutError) as error:
+        raise UsageError(
+            f"there is no dask scheduler at {address} (waited {_CONNECT_SECONDS} s); give the "
+            "address that it prints when it starts, such as tcp://10.0.0.1:8786"
+        ) from error
+    try:
+        try:
+            client.wait_for_workers(1, timeout=_WORKER_SECONDS)
+        except TimeoutError as error:
+            raise ClusterError(
+                f"the scheduler at {address} has had no worker for {_WORKER_SECONDS} s; start some, "
+                f"for instance with dask worker {address} --nthreads 1"
+            ) from error
+        yield client
+    finally:
+        _quietly(client.close)
+
+
+def _quietly(close: Callable[[], Any]) -> None:
+    with contextlib.suppress(Exception):
+        close()
+
+
+@contextlib.contextmanager
+def _errors_as_sentences() -> Iterator[None]:
+    try:
+        yield
+    except KilledWorker as error:
+        raise ClusterError(
+            f"the same samples ended {error.allowed_failures + 1} workers one after another, "
+            "probably because memory was short; ask for fewer --workers or a smaller --batch-size, "
+            "and go on with --resume"
+        ) from error
+    except (CancelledError, asyncio.CancelledError) as error:
+        raise ClusterError(
+            "the connection to the cluster's scheduler was lost; start it again and go on with "
+            "--resume"
+        ) from error

@@ -1,0 +1,214 @@
+"""From a checkpoint to saved results: here or on workers, resumed, in parts."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from redundancy.commands.options import open_for_analysis
+from redundancy.errors import UsageError
+from redundancy.terminal import ProgressLine, duration, say
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from redundancy.checkpoint import Checkpoint
+    from redundancy.datasets.base import Dataset
+    from redundancy.estimate import Estimate
+    from redundancy.kept_states import KeptStates
+    from redundancy.observation import AnalysisOptions
+    from redundancy.report.output import Selection
+    from redundancy.results import Results
+    from redundancy.runners import Runner
+    from redundancy.shards import Part, Plan
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where results go.
+
+    Attributes
+    ----------
+    folder : Path
+    save : callable
+        Saves results in it.
+    overwrite : bool
+        Whether an unfinished run in it may be removed.
+    """
+
+    folder: Path
+    save: Callable[[Results], object]
+    overwrite: bool = False
+
+
+def statistics_of(options: dict[str, Any]) -> AnalysisOptions:
+    """Return the parameters of the statistics that a command was given."""
+    from redundancy.observation import AnalysisOptions
+
+    given = {
+        "quantity": options.get("quantity"),
+        "bin_width": options.get("bin_width"),
+        "bounds": options.get("bounds"),
+        "n_replicates": options.get("replicates"),
+        "seed": options.get("seed"),
+    }
+    return AnalysisOptions(**{name: value for name, value in given.items() if value is not None})
+
+
+def analyze_checkpoint(
+    source: Path,
+    selection: Selection | None,
+    options: dict[str, Any],
+    quiet: bool,
+    what: str,
+    place: Place | None,
+) -> Results:
+    """Analyse a checkpoint as the options say, and save the results.
+
+    Parameters
+    ----------
+    source : Path
+    selection : Selection, optional
+        What will be shown, checked before the analysis.
+    options : dict
+        Of `analysis_options`.
+    quiet : bool
+    what : str
+        Shown with the progress.
+    place : Place, optional
+        Default: nothing is saved, and nothing kept to go on from.
+    """
+    from redundancy.shards import Part, Plan
+    from redundancy.sources import check_selection
+
+    if options.get("workers") and options.get("scheduler"):
+        raise UsageError(
+            "--workers starts workers here and --scheduler uses those of a cluster; give one of "
+            "the two"
+        )
+    statistics = statistics_of(options)
+    part = Part.parse(options["part"]) if options.get("part") else None
+    checkpoint, network, dataset = open_for_analysis(source, options, quiet)
+    if selection is not None:
+        check_selection(network, dataset, selection.layer, selection.time)
+    plan = Plan.of(dataset, options["batch_size"], options["samples"], part)
+    with contextlib.ExitStack() as stack:
+        kept = None if place is None else stack.enter_context(_kept(place, options))
+        runner = stack.enter_context(_runner(checkpoint, dataset, plan, statistics, options))
+        with ProgressLine(what, "samples", quiet=quiet) as progress:
+            results = _analyze(
+                (checkpoint, network, dataset), options, part, kept, runner, progress, quiet
+            )
+        if place is not None and kept is not None:
+            _save(results, place)
+            kept.remove()
+    return results
+
+
+def _analyze(
+    opened: tuple[Checkpoint, nn.Module, Dataset],
+    options: dict[str, Any],
+    part: Part | None,
+    kept: KeptStates | None,
+    runner: Runner | None,
+    progress: ProgressLine,
+    quiet: bool,
+) -> Results:
+    from redundancy.analysis import analyze
+
+    checkpoint, network, dataset = opened
+
+    def announce(expected: Estimate) -> None:
+        if not quiet:
+            progress.note(estimate_text(expected))
+
+    return analyze(
+        network,
+        dataset,
+        checkpoint=checkpoint,
+        batch_size=options["batch_size"],
+        n_samples=options["samples"],
+        options=statistics_of(options),
+        progress=progress,
+        part=part,
+        fused=not options.get("no_fused", False),
+        kept=kept,
+        runner=runner,
+        announce=announce,
+    )
+
+
+@contextlib.contextmanager
+def _kept(place: Place, options: dict[str, Any]) -> Iterator[KeptStates]:
+    """Lock the folder of the results and keep what is done there."""
+    from redundancy.kept_states import KeptStates
+    from redundancy.locks import locked
+
+    with locked(place.folder):
+        kept = KeptStates(
+            place.folder, resume=bool(options.get("resume")), overwrite=place.overwrite
+        )
+        try:
+            yield kept
+        except KeyboardInterrupt:
+            if kept.n_samples:
+                say(
+                    f"{kept.n_samples} samples are kept in {place.folder}; go on from them with "
+                    "--resume",
+                    stream=sys.stderr,
+                )
+            raise
+
+
+@contextlib.contextmanager
+def _runner(
+    checkpoint: Checkpoint,
+    dataset: Dataset,
+    plan: Plan,
+    statistics: AnalysisOptions,
+    options: dict[str, Any],
+) -> Iterator[Runner | None]:
+    """Start or connect to workers, if there are to be any."""
+    n_workers, address = options.get("workers"), options.get("scheduler")
+    if not n_workers and not address:
+        yield None
+        return
+    from redundancy.cluster import ClusterRunner, local_client, remote_client
+    from redundancy.cluster_worker import OpenCheckpoint
+
+    clients = local_client(n_workers) if n_workers else remote_client(str(address))
+    with clients as client:
+        runner = ClusterRunner(
+            client,
+            OpenCheckpoint.of(checkpoint, options["device"], dataset),
+            dataset,
+            plan,
+            statistics,
+            fused=not options.get("no_fused", False),
+            local=bool(n_workers),
+        )
+        with contextlib.closing(runner):
+            yield runner
+
+
+def _save(results: Results, place: Place) -> None:
+    from redundancy.files import full_disk_as_sentence
+
+    with full_disk_as_sentence(
+        place.folder, "free some space and go on from what was done with --resume"
+    ):
+        place.save(results)
+
+
+def estimate_text(expected: Estimate) -> str:
+    """Return what an analysis will take, as a sentence."""
+    workers = f" on {expected.n_workers} workers" if expected.n_workers > 1 else ""
+    return (
+        f"about {duration(expected.seconds)} for {expected.n_samples} samples{workers}, with "
+        f"{expected.memory_bytes / 1e9:.1f} GB of memory and up to "
+        f"{expected.disk_bytes / 1e9:.1f} GB of disk, however many samples there are"
+    )

@@ -1,0 +1,18 @@
+"""Raw recordings on disk: Zarr v3, spikes eight a byte, appended batch by batch."""
+
+from __future__ import annotations
+
+from redundancy.recordings.opening import is_own_recording, is_recording, open_recording
+from redundancy.recordings.reader import RecordingFile
+from redundancy.recordings.values import POTENTIAL_DTYPES
+from redundancy.recordings.writer import RecordingWriter, write_recording
+
+__all__ = [
+    "POTENTIAL_DTYPES",
+    "RecordingFile",
+    "RecordingWriter",
+    "is_own_recording",
+    "is_recording",
+    "open_recording",
+    "write_recording",
+]

@@ -1,0 +1,284 @@
+"""What all statistics of a spiking layer need of one batch, made in one sweep.
+
+A :class:`LayerSweep` is made by a :class:`SweepBuilder`, from potentials and spikes that
+are there (:meth:`SweepBuilder.add`) or together with the neuron itself
+(:meth:`SweepBuilder.run_neuron`, which never stores a potential). Both give the same
+numbers to the bit.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from redundancy import schema
+from redundancy.stats.layer_values import as_compared, per_position, quantity_values, thresholds
+from redundancy.stats.membrane_potential import MembranePotentialDistribution
+from redundancy.stats.spatial_rates import pool_events
+
+# As the kernels number them.
+_QUANTITIES = {"pre-fire": 0, "input": 1, "post-reset": 2}
+_SQUARED_ERROR = 2
+_WORD = 64
+
+
+@dataclass(frozen=True)
+class NeuronParameters:
+    """How a neuron of SpikingJelly's charges, fires and resets, in its own precision.
+
+    `kind` is one of the kernels' (``IF``, ``LIF``, …), `rate` its tau, or its inverse for
+    a parametric neuron.
+    """
+
+    kind: int
+    rate: float
+    v_threshold: float
+    v_reset: float | None
+
+
+@dataclass(frozen=True)
+class LayerSweep:
+    """Sums of one layer over a batch.
+
+    Attributes
+    ----------
+    attributes : dict
+        Those of the recorded layer.
+    distribution : MembranePotentialDistribution
+        Whose bins were counted.
+    dims : tuple of str
+        ("time", "channel") or ("time", "channel", "y", "x").
+    spike_counts : ndarray of int64, over `dims`
+        Samples in which a neuron spikes.
+    bins : ndarray of int64, shape (time, channel, bin)
+        With the counters below, above and NaN at the end.
+    sums : ndarray of float64, shape (sample, time, channel, 6)
+        The columns of :mod:`redundancy.stats.sweep_kernels`.
+    fired : ndarray of int64, shape (sample, time, channel, 2)
+        Neurons that spike; those of the foreground.
+    bits : ndarray of uint64, shape (time, channel, sample, word)
+        Spikes as bits.
+    foreground_cells : ndarray of int64, shape (time,), or None
+        Positions in which the input has events; None without maps.
+    first_potential, first_spikes : ndarray, shape (time, channel, position)
+        Of the first sample.
+    """
+
+    attributes: dict[Any, Any]
+    distribution: MembranePotentialDistribution
+    dims: tuple[str, ...]
+    spike_counts: NDArray[np.int64]
+    bins: NDArray[np.int64]
+    sums: NDArray[np.float64]
+    fired: NDArray[np.int64]
+    bits: NDArray[np.uint64]
+    foreground_cells: NDArray[np.int64] | None
+    first_potential: NDArray[np.floating[Any]]
+    first_spikes: NDArray[np.uint8]
+
+    @property
+    def n_samples(self) -> int:
+        return len(self.sums)
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether all potentials are numbers, and no infinite ones."""
+        # Squares of float32 do not leave the range of float64.
+        return bool(np.isfinite(self.sums[..., _SQUARED_ERROR]).all())
+
+    @property
+    def n_positions(self) -> int:
+        return int(self.first_spikes.shape[2])
+
+
+class Foreground:
+    """Where the input of a batch has events, as bits, for layers of any size.
+
+    Parameters
+    ----------
+    frames : ndarray, shape (sample, time, channel, y, x)
+    """
+
+    def __init__(self, frames: NDArray[Any]) -> None:
+        self._frames = frames
+        self._known: dict[tuple[int, ...], tuple[NDArray[np.uint64], NDArray[np.int64]]] = {}
+
+    def of(self, size: tuple[int, ...]) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+        """Return the bits (sample and time, word) for maps of a size, and cells (time,)."""
+        from redundancy.stats.bit_kernels import pack_bits
+
+        if size not in self._known:
+            inside = pool_events(self._frames, (size[0], size[1]))
+            flat = inside.reshape(*inside.shape[:2], -1)
+            bits = pack_bits(flat)
+            cells = np.count_nonzero(flat, axis=(0, 2)).astype(np.int64)
+            self._known[size] = bits.reshape(-1, bits.shape[-1]), cells
+        return self._known[size]
+
+
+class SweepBuilder:
+    """Collects the :class:`LayerSweep` of one layer, all timesteps at once or in parts.
+
+    Parameters
+    ----------
+    distribution : MembranePotentialDistribution
+    attributes : dict
+        Of the layer: threshold, firing rule.
+    shape : tuple of int
+        (sample, time, channel[, y, x]).
+    dtype : numpy dtype
+        float32 or float64: of the potentials.
+    foreground : Foreground
+    """
+
+    def __init__(
+        self,
+        distribution: MembranePotentialDistribution,
+        attributes: dict[Any, Any],
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        foreground: Foreground,
+    ) -> None:
+        self._distribution, self._attributes, self._shape = distribution, attributes, shape
+        n_samples, n_times, n_channels = shape[:3]
+        size = math.prod(shape[3:])
+        n_words = -(-size // _WORD)
+        rows = n_samples * n_times * n_channels
+        n_bins = distribution.n_bins_below + distribution.n_bins_above
+        self._cells: NDArray[np.int64] | None = None
+        inside = np.zeros((n_samples * n_times, n_words), np.uint64)
+        if len(shape) == 5:
+            inside, self._cells = foreground.of(shape[3:])
+        self._counts = np.zeros((n_times, n_channels, size), np.int64)
+        self._bins = np.zeros((n_times, n_channels, n_bins + 3), np.int64)
+        self._sums, self._fired = np.zeros((rows, 6)), np.zeros((rows, 2), np.int64)
+        self._bits = np.zeros((rows, n_words), np.uint64)
+        self._first_potential = np.zeros(self._counts.shape, dtype)
+        self._first_spikes = np.zeros(self._counts.shape, np.uint8)
+        self._outputs = (
+            self._counts, self._bins, self._sums, self._fired, self._bits, inside,
+            self._first_potential, self._first_spikes,
+        )  # fmt: skip
+
+    def _rules(self) -> tuple[Any, ...]:
+        distribution, n_channels = self._distribution, self._shape[2]
+        threshold = thresholds(self._attributes, n_channels)
+        width = float(distribution.bin_width)
+        is_power = math.frexp(width)[0] == 0.5 and 0.0 < 1.0 / width < math.inf
+        return (
+            threshold,
+            as_compared(threshold, self._first_potential.dtype),
+            width,
+            1.0 / width if is_power else 0.0,
+            distribution.n_bins_below,
+            distribution.n_bins_above,
+            self._attributes[schema.FIRES_AT] == ">=",
+        )
+
+    def add(
+        self,
+        potentials: NDArray[Any],
+        values: NDArray[Any],
+        spikes: NDArray[np.uint8],
+        *,
+        began: int = 0,
+        time_outside: bool = True,
+    ) -> None:
+        """Add timesteps, from number `began` on.
+
+        Parameters
+        ----------
+        potentials, values : ndarray, shape (time, sample, channel, …)
+            U, and what is binned (may be U itself).
+        spikes : ndarray of uint8, of the same shape
+        time_outside : bool
+            False for arrays (sample, time, channel, …).
+        """
+        from redundancy.stats.sweep_kernels import sweep_kernel
+
+        n_samples, _, n_channels = self._shape[:3]
+        size = self._counts.shape[2]
+        n_times = potentials.shape[0 if time_outside else 1]
+        step = n_channels * size
+        strides = (n_samples * step, step, size) if time_outside else (step, n_times * step, size)
+        dtype = self._first_potential.dtype
+        flat = [_flat(array.astype(dtype, copy=False)) for array in (potentials, values)]
+        sweep_kernel(str(dtype))(
+            *flat, _flat(spikes), np.array(strides, np.uint64), began, n_times, n_samples,
+            *self._rules(), *self._outputs,
+        )  # fmt: skip
+
+    def run_neuron(
+        self,
+        neuron: NeuronParameters,
+        currents: NDArray[np.float32],
+        carried: NDArray[np.float32],
+        output: NDArray[np.float32],
+    ) -> None:
+        """Run the neuron, and sweep what it does.
+
+        Parameters
+        ----------
+        neuron : NeuronParameters
+        currents : ndarray of float32, shape (time, sample, channel, …)
+            C-contiguous, as the others.
+        carried : ndarray of float32, shape (sample, channel, …)
+            Potential before the first timestep; afterwards, that after the last.
+        output : ndarray of float32, shape of `currents`
+            Takes the spikes.
+        """
+        from redundancy.stats.sweep_kernels import neuron_kernel
+
+        soft = neuron.v_reset is None
+        neuron_kernel()(
+            _flat(currents), carried.reshape(-1), output.reshape(-1), self._shape[0], neuron.kind,
+            np.float32(neuron.rate), np.float32(neuron.v_threshold),
+            np.float32(neuron.v_reset or 0.0), soft, _QUANTITIES[self._distribution.quantity],
+            *self._rules(), *self._outputs,
+        )  # fmt: skip
+
+    def finish(self) -> LayerSweep:
+        """Return the sweep of all timesteps."""
+        n_samples, n_times, n_channels = self._shape[:3]
+        rows = (n_samples, n_times, n_channels)
+        maps = (schema.Y, schema.X) if len(self._shape) == 5 else ()
+        return LayerSweep(
+            attributes=self._attributes,
+            distribution=self._distribution,
+            dims=(schema.TIME, schema.CHANNEL, *maps),
+            spike_counts=self._counts.reshape(self._shape[1:]),
+            bins=self._bins,
+            sums=self._sums.reshape(*rows, 6),
+            fired=self._fired.reshape(*rows, 2),
+            bits=self._bits.reshape(n_times, n_channels, n_samples, -1),
+            foreground_cells=self._cells,
+            first_potential=self._first_potential,
+            first_spikes=self._first_spikes,
+        )
+
+
+def sweep_recording(
+    layer: xr.Dataset, distribution: MembranePotentialDistribution, foreground: Foreground
+) -> LayerSweep:
+    """Return the sweep of a recorded layer, (sample, time, channel[, y, x])."""
+    spikes = layer[schema.SPIKE]
+    potentials = quantity_values(layer, "pre-fire")
+    values = (
+        potentials
+        if distribution.quantity == "pre-fire"
+        else quantity_values(layer, distribution.quantity)
+    )
+    dtype = np.result_type(potentials.dtype, values.dtype)
+    builder = SweepBuilder(distribution, layer.attrs, spikes.shape, dtype, foreground)
+    builder.add(potentials, values, per_position(spikes), time_outside=False)
+    return builder.finish()
+
+
+def _flat(array: NDArray[Any]) -> NDArray[Any]:
+    """Return an array as compiled code takes it: flat, contiguous, and never read-only."""
+    return np.require(array, requirements=["C", "W"]).reshape(-1)

@@ -1,0 +1,166 @@
+"""A spiking layer whose statistics are swept while it runs, instead of recorded."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from redundancy import schema
+from redundancy.fused import carried_before, fusable, takes
+from redundancy.probe import (
+    Call,
+    Probe,
+    check_layer_shape,
+    check_thresholds,
+    layer_attributes,
+    to_numpy,
+)
+from redundancy.stats.membrane_potential import MembranePotentialDistribution
+from redundancy.stats.sweep import Foreground, NeuronParameters, SweepBuilder
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+# Begins the sweep of a layer: its name, attributes, shape (sample, time, channel[, y, x]) and
+# the data type of its potentials.
+Sweeper = Callable[[str, dict[str, Any], tuple[int, ...], "np.dtype[Any]"], SweepBuilder]
+
+FUSED, GENERAL = "fused", "general"
+
+
+class _Replaced:
+    """A module's own forward, put back where another stood in for it."""
+
+    def __init__(self, module: nn.Module, forward: Callable[..., Any]) -> None:
+        self._module = module
+        module.forward = forward  # type: ignore[method-assign]
+
+    def remove(self) -> None:
+        del self._module.forward
+
+
+@dataclass(eq=False)
+class SweepProbe(Probe):
+    """The hooks of one spiking layer, or a fused sweep in the place of its neurons.
+
+    Without a sweeper it records as every probe does. With one, a sweep that is the neuron
+    as well replaces the module's forward, once it was seen to give the same spikes and
+    the same potential to the bit; else the call is repeated from its input and swept.
+    """
+
+    may_fuse: bool = False
+    sweeper: Sweeper | None = None
+    quantity: str = "pre-fire"
+    # (sample, time) of the batch.
+    expected: tuple[int, int] = (0, 0)
+    _same: bool | None = None
+
+    @property
+    def path(self) -> str:
+        """How the layer is read: "fused" or "general"."""
+        return FUSED if self._neuron() is not None else GENERAL
+
+    def _neuron(self) -> NeuronParameters | None:
+        return fusable(self.module, self.adapter) if self._same else None
+
+    def attach(self, counter: Iterator[int]) -> Iterator[Any]:
+        """Add the hooks, or the fused sweep, and yield their handles."""
+        neuron = None if self.sweeper is None else self._neuron()
+        if neuron is None:
+            yield from super().attach(counter)
+            return
+        self.calls, self._counter = [], counter
+        yield _Replaced(self.module, functools.partial(self._run_fused, neuron))
+
+    def _run_fused(self, neuron: NeuronParameters, *args: Any, **kwargs: Any) -> Any:
+        import torch
+
+        currents = args[0] if len(args) == 1 and not kwargs and not self.calls else None
+        before = None
+        if currents is not None and takes(currents):
+            before = carried_before(self.module, currents, self.adapter.potential(self.module))
+        if currents is None or before is None:
+            self._on_entry(self.module, args, kwargs)
+            output = type(self.module).forward(self.module, *args, **kwargs)
+            self._on_exit(self.module, args, kwargs, output)
+            return output
+        self._number = next(self._counter)
+        self.dtype = currents.dtype
+        spikes = torch.empty(currents.shape)
+        builder = self._begin(currents[0], len(currents))
+        builder.run_neuron(neuron, _array(currents), before.numpy(), spikes.numpy())
+        sweep = builder.finish()
+        if not sweep.is_finite:
+            self._check_finite(currents)
+            self._check_finite(before.unsqueeze(0))
+        self.module.v = before  # type: ignore[assignment]
+        self.calls.append(Call(self._number, {}, sweep))
+        return spikes
+
+    def _read(self, currents: Tensor, spikes: Tensor) -> Call:
+        if self.calls:
+            self._same = False  # a fused sweep is for modules that are called once
+        elif self.may_fuse and self._same is None:
+            self._same = self._is_same(currents, spikes)
+        if self.sweeper is None or not self.description.has_time_axis:
+            return super()._read(currents, spikes)
+        return self._sweep(currents, spikes)
+
+    def _sweep(self, currents: Tensor, spikes: Tensor) -> Call:
+        """Repeat the call, check it, and sweep each timestep while it is in the cache."""
+        import torch
+
+        builder: SweepBuilder | None = None
+        binned = schema.QUANTITY_VARIABLES[self.quantity]
+        for time, values in enumerate(self._steps(currents, spikes)):
+            potential = to_numpy(values[schema.MEMBRANE_POTENTIAL])
+            if builder is None:
+                builder = self._begin(values[schema.MEMBRANE_POTENTIAL], len(currents))
+            others = potential if self.quantity == "pre-fire" else to_numpy(values[binned])
+            fired = to_numpy(values[schema.SPIKE].to(torch.uint8))
+            builder.add(potential[None], others[None], fired[None], began=time)
+        return Call(self._number, {}, None if builder is None else builder.finish())
+
+    def _begin(self, step: Tensor, n_times: int) -> SweepBuilder:
+        """Begin the sweep of a call whose timesteps look like `step` (sample, channel, …)."""
+        assert self.sweeper is not None
+        name = self.name if not self.calls else f"{self.name}@{len(self.calls)}"
+        shape = (len(step) if step.dim() else 0, n_times, *step.shape[1:])
+        check_layer_shape(name, schema.MEMBRANE_POTENTIAL, shape, self.expected)
+        check_thresholds(name, self.description, shape[2])
+        dtype = np.dtype(np.float64 if step.element_size() == 8 else np.float32)
+        return self.sweeper(name, layer_attributes(self), shape, dtype)
+
+    def _is_same(self, currents: Tensor, spikes: Tensor) -> bool:
+        """Tell whether the fused sweep gives exactly what the module has just given."""
+        import torch
+
+        neuron = fusable(self.module, self.adapter)
+        if neuron is None or not takes(currents):
+            return False
+        before = carried_before(self.module, currents, self._before)
+        after = self.adapter.potential(self.module)
+        if before is None or not isinstance(after, torch.Tensor) or after.shape != before.shape:
+            return False
+        output = torch.empty(currents.shape)
+        shape = (currents.shape[1], currents.shape[0], *currents.shape[2:])
+        builder = SweepBuilder(
+            MembranePotentialDistribution(1.0, 1, 1),
+            layer_attributes(self),
+            shape,
+            np.dtype(np.float32),
+            Foreground(np.zeros((*shape[:2], 1, 1, 1), np.float32)),
+        )
+        builder.run_neuron(neuron, _array(currents), before.numpy(), output.numpy())
+        bits = torch.int32
+        return torch.equal(output.view(bits), spikes.contiguous().view(bits)) and torch.equal(
+            before.view(bits), after.contiguous().view(bits)
+        )
+
+
+def _array(tensor: Tensor) -> Any:
+    return tensor.detach().contiguous().numpy()
