@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import resource
 import time
 
 from benchmarks.cases import RandomFrames, network_case
-from benchmarks.subprocesses import run_part
+from benchmarks.subprocesses import peak_memory, run_part
 from benchmarks.table import Table
 from redundancy.analysis import analyze
 from redundancy.process import keep_heap
@@ -40,7 +39,7 @@ def memory(quick: bool) -> Table:
 
 
 def _simulated(quick: bool) -> tuple[int, int]:
-    return (10_000, 40_000) if quick else (_SIMULATED // 10, _SIMULATED)
+    return (4_000, 16_000) if quick else (_SIMULATED // 20, _SIMULATED)
 
 
 def _run(n_samples: int, tiny: bool) -> str:
@@ -62,7 +61,7 @@ def main() -> None:
     results = analyze(network, dataset, batch_size=batch_size)
     assert results.summary()["n_samples"] == given.n_samples
     seconds = time.monotonic() - began
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, seconds)
+    print(peak_memory(), seconds)
 
 
 if __name__ == "__main__":

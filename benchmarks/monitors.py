@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import resource
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from benchmarks.cases import RandomFrames, network_case
-from benchmarks.subprocesses import run_part
+from benchmarks.subprocesses import peak_memory, run_part
 from benchmarks.table import Table, take_turns
 from redundancy import schema
 from redundancy.network_observer import NetworkObserver
@@ -94,7 +93,7 @@ def monitors(quick: bool) -> Table:
         notes=[
             f"lif-snn-3, T = {n_timesteps}, batch 16. InputMonitor, OutputMonitor and "
             "AttributeMonitor(v_seq), then NumPy: spike counts, MPD, moments and QE of every "
-            "layer, found equal to ours (counts and histograms exactly, moments and QE to 1e-9). Our "
+            "layer, found equal to ours (counts exactly, moments and QE to 1e-9). Our "
             "analysis takes these and all of its other statistics. Peak memory: of a fresh "
             "process each, with the libraries' own."
         ],
@@ -158,7 +157,7 @@ def main(which: str, n_timesteps: int) -> float:
         with NetworkObserver(network, bins=bins) as observer:
             for _ in range(3):
                 observer.observe(batch)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return peak_memory()
 
 
 if __name__ == "__main__":

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
+from pathlib import Path
 
 
 def threads() -> dict[str, str]:
@@ -28,3 +30,14 @@ def run_part(module: str, *arguments: str) -> str:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise RuntimeError(f"{module} {' '.join(arguments)}: {last}")
     return done.stdout.strip().splitlines()[-1]
+
+
+def peak_memory() -> float:
+    """Return the peak memory of this process in MB."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        # Unlike ru_maxrss this starts anew with the program, whoever started it.
+        lines = status.read_text(encoding="utf-8").splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
+    unit = 2**20 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit

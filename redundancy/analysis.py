@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import warnings
+import hashlib
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +12,13 @@ import xarray as xr
 
 from redundancy import schema
 from redundancy.datasets.base import Dataset, iterate_batches
-from redundancy.devices import device_of
-from redundancy.errors import StorageError, UsageError
+from redundancy.errors import StorageError
 from redundancy.estimate import Estimate, estimate
 from redundancy.gathering import Gathered, bins_of
-from redundancy.nodes import pack
-from redundancy.observation import AnalysisOptions, Observer, merge_states
+from redundancy.observation import AnalysisOptions, Observer
 from redundancy.provenance import versions
 from redundancy.recording import Nodes, Recorder
+from redundancy.reduction import Part, describe, reduce_states, results_of
 from redundancy.results import Results
 from redundancy.runners import InProcess, Runner
 from redundancy.shards import Part as DatasetPart
@@ -33,8 +32,17 @@ if TYPE_CHECKING:
     from redundancy.recording import Forward
 
 Progress = Callable[[int, int], None]
-Part = tuple[Nodes, int]
 DEFAULT_BATCH_SIZE = 16
+
+__all__ = [
+    "DEFAULT_BATCH_SIZE",
+    "analyze",
+    "analyze_recordings",
+    "describe",
+    "network_recordings",
+    "recorded_states",
+    "reduce_states",
+]
 
 
 def network_recordings(
@@ -129,60 +137,6 @@ def recorded_states(
         yield states, n_samples
 
 
-def reduce_states(
-    parts: Iterable[Part],
-    provenance: Mapping[str, Any],
-    *,
-    options: AnalysisOptions | None = None,
-    total: int | None = None,
-    progress: Progress | None = None,
-) -> Results:
-    """Merge the states of disjoint samples, in the order of the dataset, to results.
-
-    Parameters and errors are those of :func:`analyze_recordings`; a part is the states of
-    some samples and their number.
-    """
-    state: Nodes | None = None
-    n_done = 0
-    for observed, n_samples in parts:
-        state = observed if state is None else merge_states(state, observed)
-        n_done += n_samples
-        if progress is not None:
-            progress(n_done, total or n_done)
-    if state is None:
-        raise UsageError("there is no sample to analyse")
-    return _results(state, provenance, options or AnalysisOptions(), n_done, f"0:{n_done}")
-
-
-def _results(
-    state: Nodes,
-    provenance: Mapping[str, Any],
-    options: AnalysisOptions,
-    n_samples: int,
-    samples: str,
-) -> Results:
-    attributes = {
-        **provenance,
-        schema.KIND: "results",
-        schema.VERSION: schema.SCHEMA_VERSION,
-        schema.N_SAMPLES: n_samples,
-        schema.SAMPLES: samples,
-        schema.STATISTICS: dataclasses.asdict(options),
-        schema.VERSIONS: versions(),
-    }
-    tree = xr.DataTree.from_dict(dict(state))
-    tree.attrs = {key: pack(value) for key, value in attributes.items()}
-    results = Results(tree)
-    if results.n_spikes == 0:
-        warnings.warn(
-            f"the network never spikes in {n_samples} samples: every rate is 0; check that the "
-            "weights, the threshold and the scale of the input belong together",
-            UserWarning,
-            stacklevel=3,
-        )
-    return results
-
-
 def analyze(
     network: nn.Module,
     dataset: Dataset,
@@ -251,7 +205,9 @@ def analyze(
         runner = InProcess(network, dataset, plan, options, forward=forward, fused=fused)
     gathered = Gathered(plan.samples.start)
     if kept is not None:
-        gathered = kept.open(_identity(provenance, options, plan, fused), plan.samples.start)
+        gathered = kept.open(
+            _identity(network, provenance, options, plan, fused), plan.samples.start
+        )
     try:
         _gather(plan, runner, gathered, kept, progress, announce)
     except BaseException:
@@ -262,9 +218,7 @@ def analyze(
     assert gathered.merged is not None
     samples, state = gathered.merged.samples, gathered.merged.nodes
     provenance[schema.DEVICE] = gathered.device
-    return _results(
-        state, provenance, options, len(samples), f"{samples.start}:{samples.stop}"
-    )
+    return results_of(state, provenance, options, len(samples), f"{samples.start}:{samples.stop}")
 
 
 def _gather(
@@ -306,47 +260,25 @@ def _gather(
 
 
 def _identity(
-    provenance: Mapping[str, Any], options: AnalysisOptions, plan: Plan, fused: bool
+    network: nn.Module,
+    provenance: Mapping[str, Any],
+    options: AnalysisOptions,
+    plan: Plan,
+    fused: bool,
 ) -> dict[str, Any]:
     """Return all that the states of an analysis depend on; devices are compared by themselves."""
+    import torch
+
+    weights = hashlib.sha256()
+    for name, value in network.state_dict().items():
+        weights.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
+        weights.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
     return {
+        "weights": weights.hexdigest(),
         **{name: value for name, value in provenance.items() if name != schema.DEVICE},
         schema.STATISTICS: dataclasses.asdict(options),
         schema.SAMPLES: f"{plan.samples.start}:{plan.samples.stop}",
         "fused": fused,
         schema.VERSIONS: versions(),
         schema.VERSION: schema.SCHEMA_VERSION,
-    }
-
-
-def describe(
-    network: nn.Module,
-    dataset: Dataset,
-    checkpoint: Checkpoint | None,
-    *,
-    batch_size: int,
-) -> dict[str, Any]:
-    """Return the provenance of an analysis or a recording as root attributes."""
-    known = {
-        schema.NETWORK: type(network).__name__,
-        schema.NETWORK_ARGUMENTS: {},
-        schema.CHECKPOINT_SHA256: "",
-        schema.CHECKPOINT_FORMAT: "",
-    }
-    if checkpoint is not None:
-        known = {
-            schema.NETWORK: checkpoint.network,
-            schema.NETWORK_ARGUMENTS: checkpoint.network_arguments,
-            schema.CHECKPOINT_SHA256: checkpoint.sha256,
-            schema.CHECKPOINT_FORMAT: checkpoint.format,
-        }
-    return {
-        **known,
-        schema.N_PARAMETERS: sum(parameter.numel() for parameter in network.parameters()),
-        schema.DATASET: dataset.name,
-        schema.DATASET_ARGUMENTS: dict(dataset.arguments),
-        schema.SPLIT: dataset.split,
-        schema.N_TIMESTEPS: dataset.frame_shape[0],
-        schema.BATCH_SIZE: batch_size,
-        schema.DEVICE: str(device_of(network)),
     }

@@ -15,6 +15,7 @@ from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any
 
 from distributed import Client, KilledWorker, Nanny, Scheduler, SpecCluster, as_completed
+from distributed.comm.addressing import parse_host_port
 
 from redundancy.cluster_worker import Job, JobPlugin, facts_of, run_pilot, run_shard
 from redundancy.datasets.base import Dataset
@@ -99,8 +100,8 @@ class ClusterRunner:
         grow with their number. A shard whose worker is lost is run by another one.
         """
         tasks = (self._submit(shard, dict(bins), device) for shard in shards)
-        running: set[Future] = set()
-        finished = as_completed()
+        running: set[Future[Any]] = set()
+        finished = as_completed(loop=self._client.loop)
         try:
             self._fill(running, finished, tasks)
             while running:
@@ -118,7 +119,7 @@ class ClusterRunner:
                 with contextlib.suppress(Exception):
                     self._client.cancel(list(running), force=True)
 
-    def _submit(self, shard: Shard, bins: Bins, device: str) -> Future:
+    def _submit(self, shard: Shard, bins: Bins, device: str) -> Future[Any]:
         identifier = self._job.identifier
         return self._client.submit(
             run_shard,
@@ -132,7 +133,9 @@ class ClusterRunner:
             priority=-shard.start,
         )
 
-    def _fill(self, running: set[Future], finished: as_completed, tasks: Iterator[Future]) -> None:
+    def _fill(
+        self, running: set[Future[Any]], finished: as_completed, tasks: Iterator[Future[Any]]
+    ) -> None:
         while len(running) < _SHARDS_A_WORKER * self.n_workers:
             future = next(tasks, None)
             if future is None:
@@ -152,7 +155,7 @@ def local_client(n_workers: int) -> Iterator[Client]:
 
     Where there are GPUs each worker sees one of them.
     """
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    _silence_dask()
     with contextlib.ExitStack() as stack:
         workers = {
             index: {
@@ -216,10 +219,11 @@ def remote_client(address: str) -> Iterator[Client]:
     ClusterError
         If it has no worker.
     """
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    _silence_dask()
     try:
+        parse_host_port(address.rpartition("://")[2])
         client = Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
-    except (OSError, ValueError, TimeoutError, asyncio.TimeoutError) as error:
+    except (OSError, ValueError, TimeoutError) as error:
         raise UsageError(
             f"there is no dask scheduler at {address} (waited {_CONNECT_SECONDS} s); give the "
             "address that it prints when it starts, such as tcp://10.0.0.1:8786"
@@ -229,12 +233,19 @@ def remote_client(address: str) -> Iterator[Client]:
             client.wait_for_workers(1, timeout=_WORKER_SECONDS)
         except TimeoutError as error:
             raise ClusterError(
-                f"the scheduler at {address} has had no worker for {_WORKER_SECONDS} s; start some, "
-                f"for instance with dask worker {address} --nthreads 1"
+                f"the scheduler at {address} has had no worker for {_WORKER_SECONDS} s; start "
+                f"some, for instance with dask worker {address} --nthreads 1"
             ) from error
         yield client
     finally:
         _quietly(client.close)
+
+
+def _silence_dask() -> None:
+    """Leave what dask logs to sentences of our own."""
+    for name in list(logging.root.manager.loggerDict):
+        if name.partition(".")[0] == "distributed":
+            logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def _quietly(close: Callable[[], Any]) -> None:

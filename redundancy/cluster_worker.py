@@ -70,7 +70,8 @@ class OpenCheckpoint:
         from redundancy.devices import resolve_device
 
         network = self.checkpoint.build_network().to(resolve_device(self.device))
-        return network, build_dataset(self.data, split=self.split, **self.arguments)
+        arguments: dict[str, Any] = dict(self.arguments)
+        return network, build_dataset(self.data, split=self.split, **arguments)
 
 
 @dataclass(frozen=True)

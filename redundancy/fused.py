@@ -41,7 +41,6 @@ def fusable(module: nn.Module, adapter: NeuronAdapter) -> NeuronParameters | Non
         and type(surrogate).__module__ == _SURROGATES
         and bool(getattr(surrogate, "spiking", False))
         and "forward" not in vars(module)
-        and not any(_hooks_of(each) for each in (module, surrogate))
     )
     if not is_plain:
         return None
@@ -51,10 +50,12 @@ def fusable(module: nn.Module, adapter: NeuronAdapter) -> NeuronParameters | Non
     return NeuronParameters(*charging, node.v_threshold, node.v_reset)
 
 
-def _hooks_of(module: Any) -> bool:
-    """Tell whether somebody listens to a module's calls."""
+def is_watched(module: nn.Module) -> bool:
+    """Tell whether somebody listens to a neuron's calls, or to those of its surrogate."""
     return any(
-        bool(getattr(module, name, None)) for name in ("_forward_hooks", "_forward_pre_hooks")
+        bool(getattr(each, hooks, None))
+        for each in module.modules()
+        for hooks in ("_forward_hooks", "_forward_pre_hooks")
     )
 
 
@@ -87,9 +88,7 @@ def takes(currents: Tensor) -> bool:
     )
 
 
-def carried_before(
-    module: nn.Module, currents: Tensor, potential: Tensor | float
-) -> Tensor | None:
+def carried_before(module: nn.Module, currents: Tensor, potential: Tensor | float) -> Tensor | None:
     """Return a copy of the potential a neuron brings to a call as a state; None if it is odd."""
     import torch
 

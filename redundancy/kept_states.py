@@ -143,8 +143,8 @@ class KeptStates:
             return
         with full_disk_as_sentence(
             self._parent,
-            f"what was kept there before stays, {self.n_samples} samples; free some space and go on "
-            "with --resume",
+            f"what was kept there before stays, {self.n_samples} samples; free some space and go "
+            "on with --resume",
         ):
             if not (self.folder / _IDENTITY).exists():
                 write_text(self.folder / _IDENTITY, self._identity)
@@ -180,9 +180,7 @@ class KeptStates:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def _differences(
-    other: Mapping[str, Any], one: Mapping[str, Any]
-) -> dict[str, tuple[str, str]]:
+def _differences(other: Mapping[str, Any], one: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
     """Return by name what differs, first in words, then now; of mappings what in them does."""
     found: dict[str, tuple[str, str]] = {}
     for name in sorted({*other, *one}):
@@ -199,5 +197,3 @@ def _differences(
 def _shown(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
-
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -132,8 +133,10 @@ def _check_same(first: str, one: Results, second: str, other: Results) -> None:
             )
     layers, other_layers = spiking_layers(one.layers), spiking_layers(other.layers)
     if list(layers) != list(other_layers):
-        raise UsageError(f"{first} and {second} are not of the same analysis: they hold the layers "
-                         f"{', '.join(layers)} and {', '.join(other_layers)}")
+        raise UsageError(
+            f"{first} and {second} are not of the same analysis: they hold the layers "
+            f"{', '.join(layers)} and {', '.join(other_layers)}"
+        )
     for layer, state in layers.items():
         for name, value in state.attrs.items():
             found = other_layers[layer].attrs.get(name)
@@ -146,7 +149,7 @@ def _check_same(first: str, one: Results, second: str, other: Results) -> None:
 
 def _check_disjoint(held: Mapping[str, Sequence[Shard]]) -> None:
     pieces = sorted((shard, name) for name, shards in held.items() for shard in shards)
-    for (one, first), (other, second) in zip(pieces, pieces[1:], strict=False):
+    for (one, first), (other, second) in itertools.pairwise(pieces):
         if other.start < one.stop:
             raise UsageError(
                 f"{first} and {second} both hold samples {other.start} to "

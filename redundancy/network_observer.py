@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from redundancy.datasets.base import Batch
+from redundancy.nodes import spiking_layers
 from redundancy.observation import AnalysisOptions, Bins, Observer
 from redundancy.recording import Nodes, Recorder
 
 if TYPE_CHECKING:
+    import xarray as xr
     from torch import nn
 
     from redundancy.recording import Forward
+    from redundancy.stats.layer_sweep import LayerSweep
 
 
 class NetworkObserver:
@@ -30,6 +33,11 @@ class NetworkObserver:
         Of every spiking layer, chosen on the first batch of the dataset; without them the
         first batch that comes chooses. Every part of a dataset must be observed with the
         same bins, or the states do not merge. They can be pickled.
+    fused : bool, default True
+        Whether neurons may be replaced, while a batch runs, by fused sweeps that do the
+        neuron and its statistics at once, where that is exactly the same: SpikingJelly's
+        IF, LIF and parametric LIF, in float32 on the CPU. The results are the same to the
+        bit either way.
     """
 
     def __init__(
@@ -39,9 +47,12 @@ class NetworkObserver:
         *,
         forward: Forward | None = None,
         bins: Bins | None = None,
+        fused: bool = True,
     ) -> None:
         self._options = options or AnalysisOptions()
-        self._recorder = Recorder(network, quantities=self._options.recorded, forward=forward)
+        self._recorder = Recorder(
+            network, quantities=self._options.recorded, forward=forward, fused=fused
+        )
         self._observer = None if bins is None else Observer(bins, self._options)
 
     def __enter__(self) -> NetworkObserver:
@@ -56,6 +67,11 @@ class NetworkObserver:
         """The bins in use; empty before the first batch if none were given."""
         return {} if self._observer is None else self._observer.bins
 
+    @property
+    def paths(self) -> dict[str, str]:
+        """How each neuron module is read after the first batch: "fused" or "general"."""
+        return self._recorder.paths
+
     def observe(self, batch: Batch) -> Nodes:
         """Run one batch and return the states of its samples, node by node.
 
@@ -64,9 +80,15 @@ class NetworkObserver:
         RecordingError
             If what is read from the network disagrees with what it does.
         """
-        recording = self._recorder.record_nodes(
-            batch.frames, labels=batch.labels, recordings=batch.recordings, start=batch.start
-        )
         if self._observer is None:
+            recording = self._recorder.record_nodes(
+                batch.frames, labels=batch.labels, recordings=batch.recordings, start=batch.start
+            )
             self._observer = Observer.from_pilot(recording, self._options)
-        return self._observer.observe(recording)
+            layers: dict[str, xr.Dataset | LayerSweep] = dict(spiking_layers(recording))
+            nodes = {n: node for n, node in recording.items() if n not in layers}
+        else:
+            nodes, layers = self._recorder.sweep(
+                batch, self._observer.sweeper(batch.frames), self._options.quantity
+            )
+        return self._observer.observe_swept(nodes, layers, self._recorder.paths)

@@ -84,8 +84,10 @@ def write_tree(path: str | os.PathLike[str], tree: xr.DataTree, *, compress: boo
     }
     tree = tree.copy()
     tree.attrs[CONTENTS] = pack(contents(tree))
+    # HDF5 writing to a full disk takes the process down; a buffer does not fill up.
+    content = tree.to_netcdf(engine="h5netcdf", encoding=encoding if compress else {})
     with atomic_path(path) as temporary:
-        tree.to_netcdf(temporary, engine="h5netcdf", encoding=encoding if compress else {})
+        temporary.write_bytes(content)
 
 
 def write_nodes(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from redundancy import schema
 from redundancy.errors import RecordingError, UsageError
@@ -24,20 +26,31 @@ from redundancy.stats import (
     RecordingAccuracy,
     SpatialRates,
     SpikeGram,
-    Statistic,
     SynapticOperations,
     TemporalKernel,
     merge,
 )
-from redundancy.stats.layer_values import with_sums
+from redundancy.stats.bootstrap import WEIGHT
+from redundancy.stats.layer_sweep import LayerSweep
 from redundancy.stats.membrane_potential import (
     check_bins,
     check_quantity,
     check_spikes_above_threshold,
 )
-from redundancy.stats.spatial_rates import with_foreground
+from redundancy.stats.sweep import Foreground, SweepBuilder, sweep_recording
+
+if TYPE_CHECKING:
+    from redundancy.sweep_probe import Sweeper
 
 Bins = Mapping[str, MembranePotentialDistribution]
+
+
+class SweptStatistic(Protocol):
+    """A statistic of a spiking layer that is observed in a sweep."""
+
+    def observe_sweep(self, sweep: LayerSweep) -> xr.Dataset:
+        """Return the state of the swept batch."""
+        ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,7 +126,7 @@ class Observer:
         self.bins = bins
         self._options = options
         self._bootstrap = PoissonBootstrap(options.n_replicates, options.seed)
-        self._layers: dict[str, tuple[Statistic, ...]] = {
+        self._layers: dict[str, tuple[SweptStatistic, ...]] = {
             name: (
                 FiringRate(),
                 distribution,
@@ -123,7 +136,6 @@ class Observer:
                 SpikeGram(),
                 TemporalKernel(),
                 ExampleNeuron(),
-                self._bootstrap,
             )
             for name, distribution in bins.items()
         }
@@ -144,27 +156,77 @@ class Observer:
             If the batch ran through other layers than the first one, or potentials
             at or above the threshold are not as many as the spikes.
         """
-        frames = recording[schema.INPUT_NODE][schema.FRAMES].values
+        layers = {name: recording[name] for name in recording if name not in schema.OTHER_NODES}
+        nodes = {name: recording[name] for name in recording if name in schema.OTHER_NODES}
+        return self.observe_swept(nodes, layers)
+
+    def sweeper(self, frames: NDArray[Any]) -> Sweeper:
+        """Return what begins the sweeps of a batch with these input frames.
+
+        See :class:`redundancy.sweep_probe.SweepProbe`.
+        """
+        foreground = Foreground(frames)
+
+        def begin(
+            name: str, attributes: dict[str, Any], shape: tuple[int, ...], dtype: np.dtype[Any]
+        ) -> SweepBuilder:
+            if name not in self.bins:
+                raise _other_layers([name])
+            return SweepBuilder(self.bins[name], attributes, shape, dtype, foreground)
+
+        return begin
+
+    def observe_swept(
+        self,
+        nodes: Mapping[str, xr.Dataset],
+        layers: Mapping[str, xr.Dataset | LayerSweep],
+        paths: Mapping[str, str] | None = None,
+    ) -> Nodes:
+        """Return the states of all statistics for one batch, node by node.
+
+        Parameters
+        ----------
+        nodes : mapping of str to Dataset
+            What is no spiking layer.
+        layers : mapping of str to LayerSweep or Dataset
+            The spiking layers, swept or recorded.
+        paths : mapping of str to str, optional
+            How each layer is read, to be named in the states.
+
+        Raises
+        ------
+        UsageError, RecordingError
+            As :meth:`observe`.
+        """
+        foreground = Foreground(nodes[schema.INPUT_NODE][schema.FRAMES].values)
+        weighted = self._bootstrap.with_weights(nodes)
+        weights = weighted[schema.ROOT][WEIGHT].values
         states: Nodes = {}
-        for name, node in self._bootstrap.with_weights(recording).items():
+        for name, node in weighted.items():
             if name == schema.ROOT:
                 found = (Accuracy(), RecordingAccuracy(), self._bootstrap)
                 states[name] = _joined(statistic.observe(node) for statistic in found)
             elif name == schema.INPUT_NODE:
                 states[name] = InputEvents().observe(node)
-            elif name == schema.SYNAPSE_NODE:
+            else:
                 parts = [SynapticOperations().observe(node), self._bootstrap.observe(node)]
                 states[name] = _joined(parts)
-            else:
-                states[name] = self._observe_layer(name, node, frames)
+        for name, layer in layers.items():
+            if name not in self._layers:
+                raise _other_layers([name])
+            if isinstance(layer, xr.Dataset):
+                _check_recorded(name, layer, self._options.recorded)
+                layer = sweep_recording(layer, self.bins[name], foreground)
+            if paths is not None:
+                layer.attributes[schema.PATH] = paths[name.partition("@")[0]]
+            states[name] = self._observe_layer(name, layer, weights)
         return states
 
-    def _observe_layer(self, name: str, layer: xr.Dataset, frames: Any) -> xr.Dataset:
-        if name not in self._layers:
-            raise _other_layers([name])
-        _check_recorded(name, layer, self._options.recorded)
-        seen = with_foreground(with_sums(layer), frames)
-        state = _joined([statistic.observe(seen) for statistic in self._layers[name]])
+    def _observe_layer(
+        self, name: str, layer: LayerSweep, weights: NDArray[np.uint8]
+    ) -> xr.Dataset:
+        parts = [statistic.observe_sweep(layer) for statistic in self._layers[name]]
+        state = _joined([*parts, self._bootstrap.observe_sweep(layer, weights)])
         check_spikes_above_threshold(name, state)
         return state
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from redundancy import schema
 from redundancy.errors import RecordingError
 from redundancy.neurons import NeuronAdapter, NeuronDescription
-from redundancy.stats.sweep import LayerSweep
+from redundancy.stats.layer_sweep import LayerSweep
 
 if TYPE_CHECKING:
     import torch

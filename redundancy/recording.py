@@ -22,13 +22,15 @@ from redundancy.network_checks import (
 )
 from redundancy.neurons import find_spiking_layers
 from redundancy.probe import LAYER_DIMENSIONS, QUANTITIES, layers_of
-from redundancy.stats.sweep import LayerSweep
+from redundancy.stats.layer_sweep import LayerSweep
 from redundancy.sweep_probe import Sweeper, SweepProbe
 from redundancy.synapses import SynapseProbes
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
+
+    from redundancy.datasets.base import Batch
 
     Forward = Callable[[nn.Module, Tensor], Tensor]
 
@@ -58,6 +60,8 @@ class Recorder:
         ``forward(network, x)`` with x of shape (time, sample, channel, y, x) returns
         the network's output. By default one call for multi-step networks and a loop
         over time for single-step ones (:func:`redundancy.forward.default_forward`).
+    fused : bool, default False
+        Whether :meth:`sweep` may replace neurons by fused sweeps that do exactly the same.
 
     Raises
     ------
@@ -76,6 +80,7 @@ class Recorder:
         *,
         quantities: Sequence[str] = (schema.SPIKE,),
         forward: Forward | None = None,
+        fused: bool = False,
     ) -> None:
         unknown = set(quantities) - set(QUANTITIES)
         if unknown:
@@ -90,7 +95,9 @@ class Recorder:
         self._looped = not is_multi_step(network)
         modules = dict(network.named_modules())
         self._probes = [
-            SweepProbe(name, module, adapter, tuple(quantities), adapter.describe(module))
+            SweepProbe(
+                name, module, adapter, tuple(quantities), adapter.describe(module), may_fuse=fused
+            )
             for name, adapter in find_spiking_layers(network).items()
             for module in [modules.get(name, network)]
         ]
@@ -159,6 +166,56 @@ class Recorder:
         RecordingError
             If what was read disagrees with what the network did, naming the layer.
         """
+        known = {schema.LABEL: labels, schema.RECORDING: recordings}
+        nodes, layers = self._run_batch(frames, known, start, None, "pre-fire")
+        recorded = {n: layer for n, layer in layers.items() if isinstance(layer, xr.Dataset)}
+        return {**nodes, **recorded}
+
+    def sweep(
+        self,
+        batch: Batch,
+        sweeper: Sweeper,
+        quantity: str,
+    ) -> tuple[Nodes, dict[str, xr.Dataset | LayerSweep]]:
+        """Run one batch and sweep its layers instead of recording them.
+
+        Parameters
+        ----------
+        batch : Batch
+        sweeper : callable
+            Begins the sweep of a layer; see :class:`redundancy.sweep_probe.SweepProbe`.
+        quantity : {"pre-fire", "input", "post-reset"}
+            What is binned.
+
+        Returns
+        -------
+        nodes : dict of str to Dataset
+            As :meth:`record_nodes`, but for the spiking layers.
+        layers : dict of str to LayerSweep or Dataset
+            The spiking layers: swept, or recorded where a neuron is called timestep by
+            timestep.
+
+        Raises
+        ------
+        RecordingError
+            If what was read disagrees with what the network did, naming the layer.
+        """
+        known = {schema.LABEL: batch.labels, schema.RECORDING: batch.recordings}
+        return self._run_batch(batch.frames, known, batch.start, sweeper, quantity)
+
+    @property
+    def paths(self) -> dict[str, str]:
+        """How each layer is swept from now on, "fused" or "general", by the module's name."""
+        return {probe.name: probe.path for probe in self._probes}
+
+    def _run_batch(
+        self,
+        frames: NDArray[np.float32],
+        known: Mapping[str, NDArray[np.int64] | None],
+        start: int,
+        sweeper: Sweeper | None,
+        quantity: str,
+    ) -> tuple[Nodes, dict[str, xr.Dataset | LayerSweep]]:
         import torch
 
         if frames.ndim != 5 or not len(frames):
@@ -166,6 +223,9 @@ class Recorder:
                 "frames must be (sample, time, channel, y, x) with at least one sample, got "
                 f"shape {frames.shape}"
             )
+        for probe in self._probes:
+            probe.sweeper, probe.quantity = sweeper, quantity
+            probe.expected = (frames.shape[0], frames.shape[1])
         # Not inference_mode: its tensors may stay behind as a module's state.
         with torch.no_grad():
             inputs = (
@@ -179,9 +239,7 @@ class Recorder:
             if bare is not None:
                 check_same_output(bare, output)
                 self._verified = True
-        return self._assemble(
-            frames, {schema.LABEL: labels, schema.RECORDING: recordings}, output, start
-        )
+        return self._assemble(frames, known, output, start)
 
     def _run_bare(self, inputs: Tensor) -> Tensor:
         import torch
@@ -208,7 +266,7 @@ class Recorder:
         known: Mapping[str, NDArray[np.int64] | None],
         output: Tensor,
         start: int,
-    ) -> Nodes:
+    ) -> tuple[Nodes, dict[str, xr.Dataset | LayerSweep]]:
         n_samples, n_timesteps = frames.shape[:2]
         samples = np.arange(start, start + n_samples)
         root = xr.Dataset(coords={schema.SAMPLE: samples})
@@ -221,18 +279,23 @@ class Recorder:
         nodes = {schema.ROOT: root, schema.INPUT_NODE: _input_dataset(frames, samples)}
         if self._synapses:
             nodes[schema.SYNAPSE_NODE] = self._synapses.dataset(samples, n_timesteps)
-        layers: list[tuple[int, str, xr.Dataset]] = []
+        found: list[tuple[int, str, xr.Dataset | LayerSweep]] = []
         for probe in self._probes:
-            layers += layers_of(probe, n_samples, n_timesteps, self._looped)
+            found += layers_of(probe, n_samples, n_timesteps, self._looped)
             probe.calls.clear()
-        for position, (_, name, dataset) in enumerate(sorted(layers, key=lambda layer: layer[0])):
-            if name in nodes:
+        layers: dict[str, xr.Dataset | LayerSweep] = {}
+        for position, (_, name, layer) in enumerate(sorted(found, key=lambda layer: layer[0])):
+            if name in nodes or name in layers:
                 raise RecordingError(
                     f"two nodes of the recording would be called {name!r}; rename that module"
                 )
-            dataset.attrs[schema.POSITION] = position
-            nodes[name] = dataset.assign_coords({schema.SAMPLE: samples})
-        return nodes
+            if isinstance(layer, xr.Dataset):
+                layer.attrs[schema.POSITION] = position
+                layer = layer.assign_coords({schema.SAMPLE: samples})
+            else:
+                layer.attributes[schema.POSITION] = position
+            layers[name] = layer
+        return nodes, layers
 
 
 def _input_dataset(frames: NDArray[np.float32], samples: NDArray[np.int64]) -> xr.Dataset:

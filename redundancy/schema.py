@@ -186,6 +186,8 @@ V_THRESHOLD = "v_threshold"
 V_RESET = "v_reset"
 FIRES_AT = "fires_at"
 FRAMEWORK = "framework"
+# How a layer was read: by a fused sweep, or in the general way.
+PATH = "path"
 
 # Root attributes: what a file is, and where its numbers come from.
 KIND = "kind"
@@ -215,3 +217,4 @@ BIT_ORDER = "bit_order"
 UNPACKED_SHAPE = "unpacked_shape"
 # The data type that potentials were rounded to; absent where none was.
 POTENTIALS_ROUNDED_TO = "potentials_rounded_to"
+METADATA_CHECKSUM = "metadata_crc32c"

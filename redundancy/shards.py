@@ -89,7 +89,11 @@ class Plan:
 
     @classmethod
     def of(
-        cls, dataset: Dataset, batch_size: int, n_samples: int | None = None, part: Part | None = None
+        cls,
+        dataset: Dataset,
+        batch_size: int,
+        n_samples: int | None = None,
+        part: Part | None = None,
     ) -> Plan:
         """Return the plan for the first `n_samples` of a dataset, or for a part of them.
 
@@ -136,9 +140,7 @@ class Plan:
         # Counted from the beginning of the dataset, so that resumed runs cut alike.
         left = [
             Shard(max(start, self.samples.start), min(start + size, self.samples.stop))
-            for start in range(
-                self.samples.start // size * size, self.samples.stop, size
-            )
+            for start in range(self.samples.start // size * size, self.samples.stop, size)
         ]
         for piece in done:
             left = [

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from redundancy import schema
-from redundancy.fused import carried_before, fusable, takes
+from redundancy.fused import carried_before, fusable, is_watched, takes
 from redundancy.probe import (
     Call,
     Probe,
@@ -37,7 +37,7 @@ class _Replaced:
 
     def __init__(self, module: nn.Module, forward: Callable[..., Any]) -> None:
         self._module = module
-        module.forward = forward  # type: ignore[method-assign]
+        module.forward = forward
 
     def remove(self) -> None:
         del self._module.forward
@@ -65,7 +65,9 @@ class SweepProbe(Probe):
         return FUSED if self._neuron() is not None else GENERAL
 
     def _neuron(self) -> NeuronParameters | None:
-        return fusable(self.module, self.adapter) if self._same else None
+        if not self._same or is_watched(self.module):
+            return None
+        return fusable(self.module, self.adapter)
 
     def attach(self, counter: Iterator[int]) -> Iterator[Any]:
         """Add the hooks, or the fused sweep, and yield their handles."""
@@ -97,7 +99,7 @@ class SweepProbe(Probe):
         if not sweep.is_finite:
             self._check_finite(currents)
             self._check_finite(before.unsqueeze(0))
-        self.module.v = before  # type: ignore[assignment]
+        self.module.v = before
         self.calls.append(Call(self._number, {}, sweep))
         return spikes
 

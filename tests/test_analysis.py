@@ -19,7 +19,7 @@ from redundancy.errors import RecordingError, ResultsError, UsageError
 from redundancy.networks import build_network
 from redundancy.nodes import spiking_layers
 from redundancy.observation import AnalysisOptions
-from redundancy.recordings import RecordingFile, _chunks, write_recording
+from redundancy.recordings import write_recording
 from redundancy.results import Results
 from redundancy.results_file import load_results
 from tests import reference
@@ -254,94 +254,6 @@ class TestResultsFile:
         Results(tree).save(tmp_path / "results.nc")
         with pytest.raises(ResultsError, match="not a complete results file"):
             load_results(tmp_path / "results.nc")
-
-
-class TestRecordingFile:
-    @pytest.fixture
-    def path(self, network, dataset, tmp_path):
-        recordings = network_recordings(
-            network, dataset, quantities=("spike", "membrane_potential"), batch_size=4
-        )
-        provenance = {"network": "n", "dataset": "toy", "split": "test", "n_timesteps": 5}
-        assert write_recording(tmp_path / "run.zarr", recordings, provenance) == 11
-        return tmp_path / "run.zarr"
-
-    @pytest.mark.parametrize("batch_size", [3, 4, 50])
-    def test_statistics_of_the_file_equal_the_streamed_ones(self, path, binned, batch_size):
-        file = RecordingFile(path)
-        again = analyze_recordings(file.batches(batch_size), file.attributes, options=BINS)
-        for name, state in binned.layers.items():
-            assert_same_statistics(again.layers[name], state)
-        assert_same_statistics(again.synapses, binned.synapses)
-        assert again.accuracy == binned.accuracy
-
-    def test_everything_is_in_it(self, path, network, dataset):
-        (whole,) = network_recordings(
-            network,
-            dataset,
-            quantities=("spike", "membrane_potential"),
-            batch_size=50,
-        )
-        (read,) = RecordingFile(path).batches(50)
-        assert set(read) == set(whole)
-        for name, node in whole.items():
-            if name == schema.ROOT:  # the file's root also holds the provenance
-                xr.testing.assert_equal(read[name], node)
-            else:
-                xr.testing.assert_identical(read[name], node)
-        assert read["conv1.neuron"]["spike"].dtype == np.uint8
-
-    def test_spikes_take_a_byte_or_less(self, path):
-        import zarr
-
-        array = zarr.open_array(path / "conv1.neuron" / "spike", mode="r")
-        assert array.nbytes_stored() < array.size
-        assert array.chunks[0] <= 4
-
-    @pytest.mark.parametrize(("size", "limit"), [(8, 5), (6, 4), (7, 5), (4, 1), (3, 100)])
-    def test_appending_never_rewrites_a_chunk(self, monkeypatch, size, limit):
-        monkeypatch.setattr("redundancy.recording_file._CHUNK_BYTES", limit * 12)
-        variable = xr.Variable(("sample", "channel"), np.zeros((size, 3), np.float32))
-        n_chunk, n_channels = _chunks(variable)
-        assert size % n_chunk == 0
-        assert 1 <= n_chunk <= limit
-        assert n_channels == 3
-
-    def test_a_recording_without_spikes_says_so(self, network, dataset):
-        recordings = network_recordings(network, dataset, quantities=("membrane_potential",))
-        with pytest.raises(UsageError, match=r"no spike of layer 'conv1.neuron', only membrane_"):
-            analyze_recordings(recordings, {})
-
-    def test_nothing_is_left_after_a_failure(self, network, dataset, tmp_path):
-        def failing():
-            yield next(network_recordings(network, dataset, batch_size=4))
-            raise KeyboardInterrupt
-
-        with pytest.raises(KeyboardInterrupt):
-            write_recording(tmp_path / "run.zarr", failing(), {})
-        assert list(tmp_path.iterdir()) == []
-
-    def test_damage_is_noticed(self, path):
-        for chunk in sorted((path / "conv1.neuron" / "membrane_potential" / "c").rglob("*")):
-            if chunk.is_file():
-                chunk.write_bytes(chunk.read_bytes()[:7])
-        with pytest.raises(ResultsError, match="cannot be read"):
-            list(RecordingFile(path).batches(4))
-
-    def test_spikes_that_do_not_fit_the_potential_are_noticed(self, path):
-        import zarr
-
-        array = zarr.open_array(path / "conv2.neuron" / "spike", mode="r+")
-        array[5] = 1 - array[5]
-        with pytest.raises(ResultsError, match=r"layer 'conv2.neuron' .* batch from sample 4"):
-            list(RecordingFile(path).batches(4))
-
-    def test_not_a_recording(self, tmp_path):
-        with pytest.raises(UsageError, match="no recording"):
-            RecordingFile(tmp_path / "nothing.zarr")
-        (tmp_path / "empty.zarr").mkdir()
-        with pytest.raises(ResultsError, match="cannot be read as a recording"):
-            RecordingFile(tmp_path / "empty.zarr")
 
 
 def test_results_do_not_warn(network, dataset, tmp_path):

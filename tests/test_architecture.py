@@ -38,6 +38,8 @@ FLOORS = (
         "forward",
         "network_checks",
         "probe",
+        "sweep_probe",
+        "fused",
         "synapses",
         "recording",
         "checkpoint",
@@ -50,6 +52,7 @@ FLOORS = (
         "results_file",
         "network_observer",
         "shards",
+        "reduction",
         "gathering",
         "runners",
         "estimate",
@@ -276,4 +279,5 @@ def test_help_answers_at_once() -> None:
         seconds.append(time.perf_counter() - began)
     for command in ("spike-features", "record", "train", "info", "list"):
         assert command in result.stdout
-    assert min(seconds) < 0.5
+    # Seen: 0.07 s; what it imports is held by the test above.
+    assert min(seconds) < 0.3

@@ -177,9 +177,7 @@ def report_many(
 
     file_formats = parse_formats(formats)
     folder = folder_for_many(sources, out, overwrite=overwrite)
-    networks, written = open_many(
-        sources, folder, options, quiet, selection, overwrite=overwrite
-    )
+    networks, written = open_many(sources, folder, options, quiet, selection, overwrite=overwrite)
     with _kept(written.copy()), ProgressLine("drawing", "figures", quiet=quiet) as progress:
         written += tables(networks, folder)
         written += draw_all(drawings(networks), folder, formats=file_formats, progress=progress)

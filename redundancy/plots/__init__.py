@@ -4,6 +4,7 @@ The functions select, sort and label; they do not compute, and they leave matplo
 global state alone.
 """
 
+from redundancy.plots.energy_bars import plot_energy
 from redundancy.plots.events import plot_event_strip
 from redundancy.plots.figure_1 import figure_1
 from redundancy.plots.figure_6 import figure_6
@@ -11,7 +12,6 @@ from redundancy.plots.figures import figure_2, figure_5, spike_feature_figure
 from redundancy.plots.firing_rates import plot_channel_rates, plot_layer_rates, plot_t_sfr
 from redundancy.plots.ghost_groups import plot_ghost_groups
 from redundancy.plots.ghosts import plot_ghost_heatmap
-from redundancy.plots.layer_bars import plot_energy, plot_quantization_error
 from redundancy.plots.layer_results import LayerResults
 from redundancy.plots.neuron_trace import plot_neuron_trace
 from redundancy.plots.pattern_scatter import (
@@ -24,6 +24,7 @@ from redundancy.plots.potential_axis import channel_threshold
 from redundancy.plots.potential_mosaic import plot_potential_mosaic
 from redundancy.plots.potential_over_time import plot_potential_over_time
 from redundancy.plots.potentials import plot_membrane_potential_distribution
+from redundancy.plots.quantization_error_bars import plot_quantization_error
 from redundancy.plots.raster import plot_channel_raster
 from redundancy.plots.saving import FORMATS, save_figure
 from redundancy.plots.selection import (

@@ -16,6 +16,7 @@ from redundancy.errors import ResultsError, UsageError
 from redundancy.nodes import CONTENTS, check_version, nodes_of
 from redundancy.recording import Nodes
 from redundancy.recordings.layout import ArrayLayout
+from redundancy.recordings.seal import check_seal
 from redundancy.recordings.stored import ShardReader, StoredArray
 from redundancy.recordings.unfinished import is_under_construction
 from redundancy.recordings.writer import FORMAT
@@ -71,11 +72,11 @@ def open_recording(
     """
     nodes = open_nodes(Path(path))
     if chunks is not None:
-        nodes = {name: chunked(node, chunks) for name, node in nodes.items()}
+        nodes = {name: _chunked(node, chunks) for name, node in nodes.items()}
     return xr.DataTree.from_dict(dict(nodes))
 
 
-def chunked(node: xr.Dataset, chunks: Mapping[str, int]) -> xr.Dataset:
+def _chunked(node: xr.Dataset, chunks: Mapping[str, int]) -> xr.Dataset:
     """Return a node whose variables, not its coordinates, are arrays of dask."""
     values = node.drop_vars(node.coords)
     values = values.chunk({dim: size for dim, size in chunks.items() if dim in values.dims})
@@ -106,7 +107,9 @@ def open_nodes(path: Path) -> Nodes:
             "again with analyze record"
         )
     try:
-        return _with_stored_arrays(path, tree)
+        nodes = _with_stored_arrays(path, tree)
+        check_seal(path)
+        return nodes
     except ResultsError:
         raise
     except Exception as error:
@@ -150,11 +153,6 @@ def _stored_variable(place: Path, plain: xr.Variable, n_samples: int) -> xr.Vari
     if not plain.dims or plain.dims[0] != schema.SAMPLE:
         return plain.load()
     label = f"{place.parent.name}/{place.name} in {place.parents[1]}"
-    if plain.shape[0] != n_samples:
-        raise ResultsError(
-            f"{label} has {plain.shape[0]} samples where the recording has {n_samples}; it is "
-            "damaged, record it again"
-        )
     reader = ShardReader(place, _layout(place), n_samples, label)
     for shard in reader.shards:
         if not shard.exists():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import warnings
 from collections.abc import Iterator
@@ -15,11 +16,11 @@ from redundancy import schema
 from redundancy.errors import ResultsError, UsageError
 from redundancy.nodes import CONTENTS, spiking_layers
 from redundancy.recording import Nodes
-from redundancy.recordings.opening import chunked, open_nodes
+from redundancy.recordings.opening import open_nodes
 from redundancy.recordings.values import fires
 
 # Attributes that describe the file, not where its numbers come from.
-_OF_THE_FILE = (CONTENTS, schema.RECORDING_FORMAT)
+_OF_THE_FILE = (CONTENTS, schema.RECORDING_FORMAT, schema.METADATA_CHECKSUM)
 
 
 class RecordingFile:
@@ -103,12 +104,20 @@ class RecordingFile:
             del batch, layer
 
     def _batch(self, part: slice) -> Nodes:
-        from dask.base import compute
+        from dask.threaded import get
 
-        lazy = [chunked(node.isel({schema.SAMPLE: part}), {}) for node in self._nodes.values()]
-        # Threads, whatever a cluster that the user has at hand would do.
-        loaded = compute(*lazy, scheduler="threads")  # type: ignore[no-untyped-call]
-        return {name: _widened(node) for name, node in zip(self._nodes, loaded, strict=True)}
+        parts = {name: node.isel({schema.SAMPLE: part}) for name, node in self._nodes.items()}
+        # Keys that stay the same from batch to batch, for dask remembers 100,000 of them.
+        graph = {
+            f"{name} {variable}": (functools.partial(_load, array.variable),)
+            for name, node in parts.items()
+            for variable, array in node.data_vars.items()
+        }
+        loaded = dict(zip(graph, get(graph, list(graph)), strict=True))
+        return {
+            name: node.assign({key: loaded[f"{name} {key}"] for key in node.data_vars})
+            for name, node in parts.items()
+        }
 
     def _check(self, name: str, layer: xr.Dataset, start: int) -> None:
         if schema.MEMBRANE_POTENTIAL not in layer or schema.SPIKE not in layer:
@@ -122,7 +131,7 @@ class RecordingFile:
             )
 
 
-def _widened(node: xr.Dataset) -> xr.Dataset:
-    """Return half-precision values as float32, which statistics work in."""
-    half = [name for name, array in node.data_vars.items() if array.dtype == np.float16]
-    return node.assign({name: node[name].astype(np.float32) for name in half}) if half else node
+def _load(variable: xr.Variable) -> xr.Variable:
+    """Return values in memory, half precision as the float32 that statistics work in."""
+    loaded = variable.load()
+    return loaded.astype(np.float32) if loaded.dtype == np.float16 else loaded

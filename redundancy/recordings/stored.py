@@ -20,7 +20,8 @@ from redundancy.recordings.values import unpack_spikes
 
 _ENTRY_BYTES = 16
 _CHECKSUM_BYTES = 4
-_INDICES_KEPT = 4
+# Of the file that is read, and the next one.
+_INDICES_KEPT = 2
 
 Span = tuple[int, int]
 

@@ -20,6 +20,7 @@ from redundancy.files import full_disk_as_sentence
 from redundancy.nodes import CONTENTS, pack
 from redundancy.provenance import versions
 from redundancy.recordings.layout import layout_of
+from redundancy.recordings.seal import seal
 from redundancy.recordings.shards import ShardWriter
 from redundancy.recordings.space import Space, space_for
 from redundancy.recordings.unfinished import folder_under_construction
@@ -189,6 +190,7 @@ class RecordingWriter:
         root.attrs = {key: pack(value) for key, value in attributes.items()}
         for name, node in (*self._static.items(), (schema.ROOT, root)):
             _write_static(self._folder, name, node)
+        seal(self._folder)
 
     def _stored(self, name: str, node: xr.Dataset, variable: str) -> Stored:
         """Return what is written of a variable: dimensions, values and attributes."""

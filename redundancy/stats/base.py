@@ -72,11 +72,14 @@ def merge(first: xr.Dataset, second: xr.Dataset) -> xr.Dataset:
     if difference:
         raise ValueError(f"states differ in the variables {sorted(map(str, difference))}")
     merged: dict[Hashable, xr.Variable] = {}
-    for name, variable in first.data_vars.items():
+    # Plain variables: making a DataArray of each would cost more than merging them.
+    variables, others = first.variables, second.variables
+    for name in first.data_vars:
+        variable = variables[name]
         rule = variable.attrs[schema.MERGE]
         if rule in ("sum-by-label", _WORDS):
             continue
-        other = second[name]
+        other = others[name]
         if rule != "first" and variable.sizes != other.sizes:
             raise ValueError(
                 f"states differ in the shape of {name}: {dict(variable.sizes)} and "
@@ -94,14 +97,15 @@ def merge(first: xr.Dataset, second: xr.Dataset) -> xr.Dataset:
 
 
 def _words(state: xr.Dataset) -> set[Hashable]:
-    return {n for n, v in state.data_vars.items() if v.attrs[schema.MERGE] == _WORDS}
+    variables = state.variables
+    return {n for n in state.data_vars if variables[n].attrs[schema.MERGE] == _WORDS}
 
 
 def _summed_exactly(
     name: str, first: xr.Dataset, second: xr.Dataset
 ) -> dict[Hashable, xr.Variable]:
     """Return the sum of a variable of both, and its words if it has any."""
-    variable, words_name = first[name].variable, _WORDS_PREFIX + name
+    variable, words_name = first.variables[name], _WORDS_PREFIX + name
     total = _exact(name, first) + _exact(name, second)
     summed: dict[Hashable, xr.Variable] = {
         name: xr.Variable(variable.dims, total.values, variable.attrs)
@@ -119,15 +123,15 @@ def _summed_exactly(
 
 
 def _exact(name: str, state: xr.Dataset) -> ExactSum:
-    words = state.get(_WORDS_PREFIX + name)
+    values, words = state.variables[name].values, state.variables.get(_WORDS_PREFIX + name)
     if words is None:
-        return ExactSum(state[name].values)
-    return ExactSum(state[name].values, words.values, int(words.attrs[_LOWEST]))
+        return ExactSum(values)
+    return ExactSum(values, words.values, int(words.attrs[_LOWEST]))
 
 
 def _summed_by_label(first: xr.Dataset, second: xr.Dataset) -> xr.Dataset:
     """Return the variables that are summed label by label, over the labels of both."""
-    names = [n for n, v in first.data_vars.items() if v.attrs[schema.MERGE] == "sum-by-label"]
+    names = [n for n in first.data_vars if first.variables[n].attrs[schema.MERGE] == "sum-by-label"]
     if not names:
         return xr.Dataset()
     parts = xr.align(first[names], second[names], join="outer", fill_value=0, copy=False)

@@ -16,7 +16,7 @@ from redundancy.stats.base import state_variable
 from redundancy.stats.layer_values import per_position, potential_sums
 
 if TYPE_CHECKING:
-    from redundancy.stats.sweep import LayerSweep
+    from redundancy.stats.layer_sweep import LayerSweep
 
 WEIGHT = "bootstrap_weight"
 _PREFIX = "bootstrap_"

@@ -31,7 +31,8 @@ class ExactSum:
     Attributes
     ----------
     values : ndarray of float64
-        The sum, rounded to nearest (twice where it is subnormal); NaN and infinities as adding floats gives them.
+        The sum, rounded to nearest (twice where it is subnormal); NaN and infinities as
+        adding floats gives them.
     words : ndarray of uint32, shape (word, ...), or None
         The digits of the exact sum, the least first, the last one signed. None where
         `values` are the exact sum. 0 where `values` are not finite.
@@ -158,7 +159,8 @@ def _rounded(words: Words, lowest: int) -> Array:
     exponent = (top[0] - 2 + lowest) * _BITS + length.astype(np.int64) - 2 * _BITS
     with np.errstate(over="ignore"):
         values = np.ldexp(significant.astype(np.float64), exponent.astype(np.int32))
-    return np.where(negative, -values, values) + 0.0
+    rounded: Array = np.where(negative, -values, values) + 0.0
+    return rounded
 
 
 def _magnitude(words: Words, negative: NDArray[np.bool_]) -> NDArray[np.uint64]:

@@ -15,7 +15,7 @@ from redundancy.stats.base import state_variable
 from redundancy.stats.layer_values import per_position, quantity_values
 
 if TYPE_CHECKING:
-    from redundancy.stats.sweep import LayerSweep
+    from redundancy.stats.layer_sweep import LayerSweep
 
 _VARIABLES = (schema.EXAMPLE_POTENTIAL, schema.EXAMPLE_SPIKE, schema.EXAMPLE_POSITION)
 

@@ -14,7 +14,7 @@ from redundancy import schema
 from redundancy.stats.base import state_variable
 
 if TYPE_CHECKING:
-    from redundancy.stats.sweep import LayerSweep
+    from redundancy.stats.layer_sweep import LayerSweep
 
 _UNITS = "spikes per sample"
 # Up to this many samples of 0 and 1 add up without overflow in 8 bits, which is

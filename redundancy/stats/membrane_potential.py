@@ -17,7 +17,7 @@ from redundancy.stats.base import state_variable
 from redundancy.stats.layer_values import layer_thresholds, quantity_values
 
 if TYPE_CHECKING:
-    from redundancy.stats.sweep import LayerSweep
+    from redundancy.stats.layer_sweep import LayerSweep
 
 # A histogram of a channel at a timestep has at most so many bins by default.
 _MOST_BINS = 1024

@@ -15,7 +15,7 @@ from redundancy.stats.base import state_variable
 from redundancy.stats.layer_values import per_position, potential_sums, thresholds
 
 if TYPE_CHECKING:
-    from redundancy.stats.sweep import LayerSweep
+    from redundancy.stats.layer_sweep import LayerSweep
 
 _DIMS = (schema.TIME, schema.CHANNEL)
 
@@ -57,9 +57,7 @@ class Moments:
         return self._state(sweep.sums, sweep.n_positions, sweep.attributes)
 
     @staticmethod
-    def _state(
-        sums: NDArray[np.float64], size: int, attributes: Mapping[Any, Any]
-    ) -> xr.Dataset:
+    def _state(sums: NDArray[np.float64], size: int, attributes: Mapping[Any, Any]) -> xr.Dataset:
         from redundancy.stats.sweep_kernels import DEVIATION, DEVIATION_SQUARE, LEAST, MOST
 
         n_values = np.full(sums.shape[1:3], len(sums) * size, np.int64)

@@ -15,7 +15,7 @@ from redundancy.stats.base import state_variable
 from redundancy.stats.layer_values import per_position, potential_sums, thresholds
 
 if TYPE_CHECKING:
-    from redundancy.stats.sweep import LayerSweep
+    from redundancy.stats.layer_sweep import LayerSweep
 
 _DIMS = (schema.TIME, schema.CHANNEL)
 _ERROR_SUM = "squared_error_sum"
@@ -62,9 +62,7 @@ class QuantizationError:
         return self._state(sweep.sums, sweep.n_positions, sweep.attributes)
 
     @staticmethod
-    def _state(
-        sums: NDArray[np.float64], size: int, attributes: Mapping[Any, Any]
-    ) -> xr.Dataset:
+    def _state(sums: NDArray[np.float64], size: int, attributes: Mapping[Any, Any]) -> xr.Dataset:
         from redundancy.stats.sweep_kernels import SQUARED_ERROR, SQUARED_ERROR_SCALED
 
         n_values = np.full(sums.shape[1:3], len(sums) * size, np.int64)

@@ -15,7 +15,7 @@ from redundancy.stats.base import state_variable
 from redundancy.stats.layer_values import per_position
 
 if TYPE_CHECKING:
-    from redundancy.stats.sweep import LayerSweep
+    from redundancy.stats.layer_sweep import LayerSweep
 
 
 def pool_events(frames: NDArray[Any], size: tuple[int, int]) -> NDArray[np.bool_]:

@@ -14,7 +14,8 @@ from redundancy import schema
 from redundancy.stats.base import state_variable
 
 if TYPE_CHECKING:
-    from redundancy.stats.sweep import LayerSweep
+    from redundancy.stats.layer_sweep import LayerSweep
+
 
 def binary_spikes(spikes: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return spikes as 0 and 1: graded spikes count as one; 0/1 input is not copied."""
@@ -62,7 +63,8 @@ def count_joint_spikes(spikes: NDArray[np.uint8]) -> NDArray[np.int64]:
 
     n_channels = spikes.shape[1]
     rows = spikes.transpose(1, 0, 2).reshape(1, n_channels, -1)
-    return count_common(pack_bits(rows))[0]
+    counts: NDArray[np.int64] = count_common(pack_bits(rows))[0]
+    return counts
 
 
 @dataclass(frozen=True)

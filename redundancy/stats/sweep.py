@@ -1,8 +1,8 @@
 """What all statistics of a spiking layer need of one batch, made in one sweep.
 
-A :class:`LayerSweep` is made by a :class:`SweepBuilder`, from potentials and spikes that
-are there (:meth:`SweepBuilder.add`) or together with the neuron itself
-(:meth:`SweepBuilder.run_neuron`, which never stores a potential). Both give the same
+A :class:`redundancy.stats.layer_sweep.LayerSweep` is made by a :class:`SweepBuilder`, from
+potentials and spikes that are there (:meth:`SweepBuilder.add`) or together with the neuron
+itself (:meth:`SweepBuilder.run_neuron`, which never stores a potential). Both give the same
 numbers to the bit.
 """
 
@@ -17,13 +17,13 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from redundancy import schema
+from redundancy.stats.layer_sweep import LayerSweep
 from redundancy.stats.layer_values import as_compared, per_position, quantity_values, thresholds
 from redundancy.stats.membrane_potential import MembranePotentialDistribution
 from redundancy.stats.spatial_rates import pool_events
 
 # As the kernels number them.
 _QUANTITIES = {"pre-fire": 0, "input": 1, "post-reset": 2}
-_SQUARED_ERROR = 2
 _WORD = 64
 
 
@@ -39,61 +39,6 @@ class NeuronParameters:
     rate: float
     v_threshold: float
     v_reset: float | None
-
-
-@dataclass(frozen=True)
-class LayerSweep:
-    """Sums of one layer over a batch.
-
-    Attributes
-    ----------
-    attributes : dict
-        Those of the recorded layer.
-    distribution : MembranePotentialDistribution
-        Whose bins were counted.
-    dims : tuple of str
-        ("time", "channel") or ("time", "channel", "y", "x").
-    spike_counts : ndarray of int64, over `dims`
-        Samples in which a neuron spikes.
-    bins : ndarray of int64, shape (time, channel, bin)
-        With the counters below, above and NaN at the end.
-    sums : ndarray of float64, shape (sample, time, channel, 6)
-        The columns of :mod:`redundancy.stats.sweep_kernels`.
-    fired : ndarray of int64, shape (sample, time, channel, 2)
-        Neurons that spike; those of the foreground.
-    bits : ndarray of uint64, shape (time, channel, sample, word)
-        Spikes as bits.
-    foreground_cells : ndarray of int64, shape (time,), or None
-        Positions in which the input has events; None without maps.
-    first_potential, first_spikes : ndarray, shape (time, channel, position)
-        Of the first sample.
-    """
-
-    attributes: dict[Any, Any]
-    distribution: MembranePotentialDistribution
-    dims: tuple[str, ...]
-    spike_counts: NDArray[np.int64]
-    bins: NDArray[np.int64]
-    sums: NDArray[np.float64]
-    fired: NDArray[np.int64]
-    bits: NDArray[np.uint64]
-    foreground_cells: NDArray[np.int64] | None
-    first_potential: NDArray[np.floating[Any]]
-    first_spikes: NDArray[np.uint8]
-
-    @property
-    def n_samples(self) -> int:
-        return len(self.sums)
-
-    @property
-    def is_finite(self) -> bool:
-        """Whether all potentials are numbers, and no infinite ones."""
-        # Squares of float32 do not leave the range of float64.
-        return bool(np.isfinite(self.sums[..., _SQUARED_ERROR]).all())
-
-    @property
-    def n_positions(self) -> int:
-        return int(self.first_spikes.shape[2])
 
 
 class Foreground:
@@ -167,7 +112,7 @@ class SweepBuilder:
 
     def _rules(self) -> tuple[Any, ...]:
         distribution, n_channels = self._distribution, self._shape[2]
-        threshold = thresholds(self._attributes, n_channels)
+        threshold = thresholds(self._attributes, n_channels).copy()
         width = float(distribution.bin_width)
         is_power = math.frexp(width)[0] == 0.5 and 0.0 < 1.0 / width < math.inf
         return (
@@ -249,7 +194,6 @@ class SweepBuilder:
         maps = (schema.Y, schema.X) if len(self._shape) == 5 else ()
         return LayerSweep(
             attributes=self._attributes,
-            distribution=self._distribution,
             dims=(schema.TIME, schema.CHANNEL, *maps),
             spike_counts=self._counts.reshape(self._shape[1:]),
             bins=self._bins,

@@ -47,7 +47,7 @@ _row = numba.njit(nogil=True, forceinline=True)
 
 
 @_row  # type: ignore[untyped-decorator]
-def _sum_block(terms: Any, bits: Any, size: Any, squared: bool) -> float:
+def _sum_block(terms: Any, bits: Any, size: Any, squared: bool) -> Any:
     """Return the sum of numbers, or of their squares, as exactly as float64 holds it.
 
     Integers of 64 bits add in any order to the same sum, which is why a compiler may make
@@ -118,7 +118,7 @@ def _sum_values(
 def _sum_errors(
     values: Any, start: Any, spikes: Any, first: Any, size: Any, height: float, terms: Any,
     bits: Any,
-) -> float:  # fmt: skip
+) -> Any:  # fmt: skip
     """Return the sum of (U - height * S)^2 over a block."""
     for place in range(size):
         spike = np.float64(spikes[first + place])
@@ -127,9 +127,7 @@ def _sum_errors(
 
 
 @_row  # type: ignore[untyped-decorator]
-def _count_bins(
-    values: Any, start: Any, size: Any, rules: Any, places: Any, counts: Any
-) -> None:
+def _count_bins(values: Any, start: Any, size: Any, rules: Any, places: Any, counts: Any) -> None:
     """Add a block to the counts (part, bin) of bins about an origin, which is an edge.
 
     The inverse of the width is 0 unless it is exact, and a product with it the quotient.

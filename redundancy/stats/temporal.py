@@ -19,7 +19,7 @@ from redundancy.stats.similarity import MEASURES, feature_maps, map_measure
 from redundancy.stats.spike_gram import recorded_spikes
 
 if TYPE_CHECKING:
-    from redundancy.stats.sweep import LayerSweep
+    from redundancy.stats.layer_sweep import LayerSweep
 
 Array = NDArray[np.float64]
 

@@ -31,7 +31,9 @@ def small_network() -> nn.Module:
     )
 
 
-def record_network(path: Path, *, n_samples: int = 11, batch_size: int = 4, **options: object) -> Path:
+def record_network(
+    path: Path, *, n_samples: int = 11, batch_size: int = 4, **options: object
+) -> Path:
     """Record the small network on the toy data set."""
     recordings = network_recordings(
         small_network(), ToyDataset(n_samples), quantities=QUANTITIES, batch_size=batch_size

@@ -116,12 +116,12 @@ def test_zarr_reads_one_channel_or_one_sample_without_the_rest(
     index = (array.shards[0] * 16 * 16 + 4) * n_shards
     for axis, at, share in ((channel, 5, 1 / 16), (0, 7, 1 / 40)):
         store.n_bytes = 0
-        array[tuple(place[:axis] + [at] + place[axis + 1 :])]
+        array[(*place[:axis], at, *place[axis + 1 :])]
         # Random numbers compress alike: 5 % for the spread between chunks.
         assert store.n_bytes <= (stored - index) * share * 1.05 + index
         assert store.n_bytes > 0.9 * share * (stored - index)
     store.n_bytes = 0
-    array[tuple([7] + place[1:channel] + [5] + place[channel + 1 :])]
+    array[(7, *place[1:channel], 5, *place[channel + 1 :])]
     assert store.n_bytes <= needed * 1.01 + array.shards[0] * 16 * 16 + 4
 
 
@@ -140,7 +140,10 @@ def test_we_read_one_channel_or_one_sample_without_the_rest(
     layer = open_recording(random_file, chunks=chunks)[FIRST_LAYER]
     assert len(read) == 1  # the samples' own numbers
     whole = np.concatenate(
-        [batch[FIRST_LAYER][schema.SPIKE].values for batch in random_batches(10, (4, 20, 16, 32, 32))]
+        [
+            batch[FIRST_LAYER][schema.SPIKE].values
+            for batch in random_batches(10, (4, 20, 16, 32, 32))
+        ]
     )
     for selection, n_chunks in (
         ({schema.CHANNEL: 5}, 40),
@@ -175,9 +178,11 @@ def test_the_document_names_what_is_there(network_file: Path) -> None:
     assert array.metadata.dimension_names == ("sample", "channel", "byte")
     assert array.attrs[schema.BIT_ORDER] == "big"
     assert array.attrs[schema.UNPACKED_SHAPE] == [5, 4, 4]
-    for name in (schema.SPIKE_BITS, schema.BIT_ORDER, schema.UNPACKED_SHAPE, "contents",
-                 schema.POTENTIALS_ROUNDED_TO, schema.RECORDING_FORMAT, *root.group_keys()):  # fmt: skip
-        assert f"`{name}`" in text or name.startswith(("conv1", "conv3", "fc"))
+    names = (schema.SPIKE_BITS, schema.BIT_ORDER, schema.UNPACKED_SHAPE, "contents")
+    for name in (*names, schema.POTENTIALS_ROUNDED_TO, schema.RECORDING_FORMAT, "conv2.neuron"):
+        assert f"`{name}`" in text
+    assert set(array.attrs) <= {*names, "long_name", "units"}
+    assert root.attrs[schema.RECORDING_FORMAT] == 3
 
 
 def test_plain_xarray_opens_it_too(network_file: Path) -> None:
@@ -215,7 +220,9 @@ def test_there_are_few_files_however_many_batches(tmp_path: Path) -> None:
     assert counts[0] == counts[1] < 20
 
 
-def test_a_full_file_is_followed_by_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_file_is_followed_by_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("redundancy.recordings.layout._FILE_BYTES", 3 * 5 * 4 * 8 * 8 * 4)
     batches = list(random_batches(4, (4, 5, 4, 8, 8)))
     write_recording(tmp_path / "run.zarr", iter(batches), PROVENANCE)

@@ -19,9 +19,7 @@ from redundancy.recordings.values import fires, pack_spikes, rounded, unpack_spi
 from tests.recordings.cases import FIRST_LAYER, PROVENANCE, random_batches
 
 Opened = tuple[dict[str, np.ndarray], xr.DataTree]
-SHAPES = st.one_of(
-    st.tuples(*[st.integers(1, 5)] * 3), st.tuples(*[st.integers(1, 4)] * 5)
-)
+SHAPES = st.one_of(st.tuples(*[st.integers(1, 5)] * 3), st.tuples(*[st.integers(1, 4)] * 5))
 
 
 @given(SHAPES.flatmap(lambda shape: hnp.arrays(np.uint8, shape, elements=st.integers(0, 1))))
@@ -81,7 +79,9 @@ def test_double_precision_is_rounded_on_its_side_too(threshold: float, steps: in
 
 def test_potentials_beyond_half_precision_are_refused() -> None:
     attributes = {schema.V_THRESHOLD: 1.0, schema.FIRES_AT: ">="}
-    with pytest.raises(RecordingError, match=r"input_current of 100000, more than float16 can hold"):
+    with pytest.raises(
+        RecordingError, match=r"input_current of 100000, more than float16 can hold"
+    ):
         rounded("l", attributes, schema.INPUT_CURRENT, "float16", np.full((1, 1, 1), 1e5, "f4"))
 
 
