@@ -50,7 +50,7 @@ open_options = together(
         "--checkpoint-format",
         default="auto",
         show_default=True,
-        metavar="auto|redundancy|asa-snn|gac",
+        metavar="auto|redundancy|asa-snn|gac|spikingjelly",
         help="Whose checkpoint it is.",
     ),
     network_arg_option,
@@ -187,6 +187,7 @@ def open_for_analysis(
     source: Path, options: dict[str, Any], quiet: bool
 ) -> tuple[Checkpoint, nn.Module, Dataset]:
     """Open a checkpoint, its network and the data to run it on."""
+    from redundancy.datasets import convert_ahead
     from redundancy.devices import resolve_device
     from redundancy.sources import dataset_for
 
@@ -200,4 +201,6 @@ def open_for_analysis(
             split=options["split"] or "test",
             progress=progress,
         )
+    with ProgressLine("converting", "files", quiet=quiet) as progress:
+        convert_ahead(dataset, progress, n_samples=options["samples"])
     return checkpoint, network, dataset
