@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import pickle
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from redundancy.checkpoint_formats import CHECKPOINT_FORMATS, recognise_format
+from redundancy.checkpoint_weights import find_misfits, fitting, read_weights, shortened
 from redundancy.errors import CheckpointError, UsageError
 from redundancy.files import atomic_path, sha256_of
 from redundancy.networks import build_network, complete_arguments
@@ -85,7 +85,7 @@ class Checkpoint:
             if misfits:
                 raise CheckpointError(
                     f"the weights do not fit {self.network} with the given arguments: "
-                    f"{_shortened(misfits)}. Give the arguments it was trained with as "
+                    f"{shortened(misfits)}. Give the arguments it was trained with as "
                     "--network-arg key=value, or take what fits with --partial."
                 )
             network.load_state_dict(dict(self.state_dict))
@@ -93,51 +93,14 @@ class Checkpoint:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             network = build_network(self.network, **self.network_arguments)
-        fitting = _fitting(network.state_dict(), self.state_dict)
-        if not fitting:
+        taken = fitting(network.state_dict(), self.state_dict)
+        if not taken:
             raise CheckpointError(
                 f"no weight of the checkpoint fits {self.network} with the given arguments; give "
                 "those it was trained with as --network-arg key=value"
             )
-        network.load_state_dict(fitting, strict=False)
+        network.load_state_dict(taken, strict=False)
         return network.eval()
-
-
-def find_misfits(expected: Mapping[str, Tensor], given: Mapping[str, Any]) -> list[str]:
-    """Return what of `given` is no tensor, missing, unexpected or misshapen, a phrase each.
-
-    Parameters
-    ----------
-    expected : mapping of str to Tensor
-        The state_dict of the network.
-    given : mapping of str to Tensor
-    """
-    problems = [
-        f"{key} is a {type(value).__name__}, not a tensor"
-        for key, value in given.items()
-        if not hasattr(value, "shape")
-    ]
-    problems += [f"{key} is missing" for key in expected if key not in given]
-    problems += [f"{key} is unexpected" for key in given if key not in expected]
-    problems += [
-        f"{key} has shape {tuple(given[key].shape)}, expected {tuple(tensor.shape)}"
-        for key, tensor in expected.items()
-        if hasattr(given.get(key), "shape") and given[key].shape != tensor.shape
-    ]
-    return problems
-
-
-def _fitting(expected: Mapping[str, Tensor], given: Mapping[str, Any]) -> dict[str, Tensor]:
-    return {
-        key: given[key]
-        for key, tensor in expected.items()
-        if getattr(given.get(key), "shape", None) == tensor.shape
-    }
-
-
-def _shortened(misfits: Sequence[str]) -> str:
-    more = f"; and {len(misfits) - 6} more" if len(misfits) > 6 else ""
-    return "; ".join(misfits[:6]) + more
 
 
 def _with_partial_notes(checkpoint: Checkpoint) -> Checkpoint:
@@ -148,7 +111,7 @@ def _with_partial_notes(checkpoint: Checkpoint) -> Checkpoint:
         return partial
     note = (
         f"loaded in part: {len(misfits)} weights do not fit and are left out, or start as those "
-        f"of an untrained network: {_shortened(misfits)}"
+        f"of an untrained network: {shortened(misfits)}"
     )
     # The format goes into the results of every analysis.
     return replace(partial, format=f"{partial.format}, in part", notes=(*partial.notes, note))
@@ -202,7 +165,7 @@ def load_checkpoint(
     CheckpointError
         If the file is damaged, holds more than weights, or is not understood.
     """
-    content = _read_weights(Path(path))
+    content = read_weights(Path(path))
     overrides = dict(network_arguments or {})
     sha256 = sha256_of(path)
     if checkpoint_format == "auto":
@@ -229,29 +192,6 @@ def _from_theirs(
         format=checkpoint_format,
         notes=(*translated.notes, *translated.notes_on(arguments)),
     )
-
-
-def _read_weights(path: Path) -> Any:
-    import torch
-
-    if not path.exists():
-        raise UsageError(f"there is no checkpoint at {path}")
-    if path.is_dir():
-        raise UsageError(f"{path} is a folder; a checkpoint file was expected")
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        if "weights_only" in str(error) or "Unsupported" in str(error):
-            raise CheckpointError(
-                f"{path} is not a file of weights only (it holds other Python objects, which "
-                "would run code when opened, or is no checkpoint at all); save the network's "
-                "state_dict() and try again"
-            ) from None
-        raise CheckpointError(f"{path} is damaged or not a PyTorch checkpoint") from None
-    except Exception as error:
-        # Its reader of the older format takes any bytes and fails in any way.
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CheckpointError(f"{path} is damaged or not a PyTorch checkpoint ({reason})") from None
 
 
 def _from_ours(path: Path, content: Any, overrides: Mapping[str, Any], sha256: str) -> Checkpoint:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from redundancy.devices import device_of
@@ -20,8 +21,13 @@ def _shape_of_one(module: nn.Module, output: Tensor) -> tuple[int, ...]:
     # These work on frames, in which axes of time and sample may be joined.
     if isinstance(module, nn.Conv2d | nn.BatchNorm2d):
         return tuple(output.shape[-3:])
-    multi_step = getattr(module, "step_mode", "m") == "m"
-    return tuple(output.shape[2 if multi_step else 1 :])
+    # A layer within attention may know no time.
+    return tuple(output.shape[2 if takes_all_timesteps(module) else 1 :] or output.shape[-1:])
+
+
+def takes_all_timesteps(module: nn.Module) -> bool:
+    """Tell whether a call of `module` sees all timesteps, and not one of them."""
+    return bool(getattr(module, "step_mode", "m") == "m")
 
 
 def inspect_network(
@@ -40,7 +46,9 @@ def inspect_network(
     list of dict
         ``name``, ``kind``, ``output`` (shape without time and sample), ``n_neurons``
         (0 where it does not spike), ``parameters`` (its own, without its children's)
-        and ``detail`` (threshold and reset of a neuron), in the order of first use.
+        and ``detail`` (threshold and reset of a neuron), in the order of first use. A
+        neuron that is called again with all timesteps at once has a row for each call,
+        named as in results: ``NAME@1`` is the second one.
     """
     import torch
 
@@ -48,10 +56,17 @@ def inspect_network(
     names = {module: name for name, module in network.named_modules()}
     layers: dict[str, dict[str, Any]] = {}
 
+    calls: Counter[nn.Module] = Counter()
+
     def note(module: nn.Module, args: Any, output: Any) -> None:
         name = names[module] or type(module).__name__
         own = sum(parameter.numel() for parameter in module.parameters(recurse=False))
-        if name in layers or not (own or name in adapters):
+        adapter = adapters.get(name)
+        if adapter is not None and calls[module] and takes_all_timesteps(module):
+            # Its weights are counted at the first call.
+            name, own = f"{name}@{calls[module]}", 0
+        calls[module] += 1
+        if name in layers or not (own or adapter):
             return
         layers[name] = {
             "name": name,
@@ -64,8 +79,8 @@ def inspect_network(
         if isinstance(output, torch.Tensor):
             shape = _shape_of_one(module, output)
             layers[name]["output"] = " x ".join(map(str, shape))
-        if name in adapters:
-            described = adapters[name].describe(module)
+        if adapter is not None:
+            described = adapter.describe(module)
             reset = "soft reset" if described.v_reset is None else f"reset to {described.v_reset:g}"
             layers[name]["detail"] = f"fires at {described.firing_rule}, {reset}"
             layers[name]["n_neurons"] = math.prod(shape)

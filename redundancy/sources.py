@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -101,12 +102,21 @@ def _check_fit(checkpoint: Checkpoint, dataset: Dataset) -> None:
             f"x), but {dataset.name} gives {n_channels} x {height} x {width}; change the data with "
             "--data-arg, such as downsample or size"
         )
-    fixed_time = expected.get("attention", "none") != "none"
-    if fixed_time and expected.get("n_timesteps") != n_timesteps:
+    attention = expected.get("attention", "none")
+    if expected.get("encoder"):
+        attention = "gac"
+    if attention != "none" and expected.get("n_timesteps") != n_timesteps:
         raise UsageError(
-            f"{checkpoint.network} with attention {expected['attention']} was built for "
+            f"{checkpoint.network} with attention {attention} was built for "
             f"{expected.get('n_timesteps')} timesteps, but {dataset.name} gives {n_timesteps}; "
             f"change the data with --data-arg n_timesteps={expected.get('n_timesteps')}"
+        )
+    known = expected.get("n_classes")
+    if known is not None and dataset.n_classes is not None and dataset.n_classes > known:
+        warnings.warn(
+            f"{dataset.name} has {dataset.n_classes} classes, but {checkpoint.network} tells "
+            f"{known} apart: samples of the other classes count as wrong",
+            stacklevel=3,
         )
 
 

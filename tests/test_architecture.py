@@ -44,8 +44,7 @@ FLOORS = (
         "recording",
         "checkpoint",
         "checkpoint_formats",
-        "asa_snn_checkpoint",
-        "gac_checkpoint",
+        "checkpoint_weights",
     },
     {
         "results",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import shlex
 from collections.abc import Iterator
@@ -25,7 +26,7 @@ from redundancy.networks.attention import ATTENTIONS
 from redundancy.tables import attention_macs_table
 from redundancy.tables.gac import published_gac
 from redundancy.tables.published import ASA, PUBLISHED
-from redundancy.training.presets import DEFAULT_NETWORK
+from redundancy.training import TRAINING_PRESETS, Recipe, TrainingPlan, plan_training
 
 ROOT = Path(__file__).resolve().parents[1]
 PAPERS = ROOT / "docs" / "papers.md"
@@ -63,24 +64,40 @@ def parsed(command: str) -> dict[str, Any]:
             return {**inner.params, "command": name}
 
 
+def plan_of(given: dict[str, Any]) -> TrainingPlan:
+    """Return what a training command comes to."""
+    recipe = {field.name: given[field.name] for field in dataclasses.fields(Recipe)}
+    return plan_training(
+        given["preset"],
+        given["data"],
+        network=given["network"],
+        network_arguments=parse_key_values(given["network_arg"], "--network-arg"),
+        data_arguments=parse_key_values(given["data_arg"], "--data-arg"),
+        recipe={name: value for name, value in recipe.items() if value is not None},
+    )
+
+
 def check(command: str) -> None:
     """Raise what a user would meet before the first file is opened."""
     given = parsed(command)
     data = given.get("data") or ""
+    plan = plan_of(given) if given["command"] == "train" else None
     if data:
         name, _, location = data.partition(":")
         entry = DATASETS.get(name)
         assert bool(location) == (entry.location is not None)
         arguments = parse_key_values(given["data_arg"], "--data-arg")
+        arguments = arguments if plan is None else plan.data_arguments
         parse_arguments(entry.arguments, with_preset(name, arguments), name)
     if given.get("checkpoint_format", "auto") not in ("auto", "redundancy"):
         CHECKPOINT_FORMATS.get(given["checkpoint_format"])
     arguments = parse_key_values(given.get("network_arg", ()), "--network-arg")
-    if given["command"] == "train":
+    if plan is not None:
+        arguments = plan.network_arguments
         for attention in ATTENTIONS if "attention" in arguments else (None,):
             choice = {"attention": attention} if attention else {}
             with torch.device("meta"):
-                build_network(given["network"] or DEFAULT_NETWORK, **{**arguments, **choice})
+                build_network(plan.network, **{**arguments, **choice})
     else:
         assert set(arguments) <= {key for name in NETWORKS for key in network_arguments(name)}
 
@@ -112,6 +129,9 @@ def test_commands_of_every_kind_are_found() -> None:
         "analyze compare a.pt b.pt --data dvs128-gesture:X --data-arg preset=asa-gait-day",
         "analyze compare a.pt b.pt --data dvs128-gesture:X --data-arg timesteps=4",
         "analyze energy a.pt --checkpoint-format gca",
+        "analyze train --preset asa-gestures --data dvs128-gesture:F -o a.pt",
+        "analyze train --preset asa-gesture --data dvs128-gesture:F --data-arg clip=2 -o a.pt",
+        "analyze train --preset gac-cifar10 --data cifar10:F --momentum 2 -o a.pt",
         "analyze train --network lif-snn-4 --data nmnist:FOLDER -o a.pt",
         "analyze train --network-arg attention=asa --network-arg width=4 --data nmnist:F -o a.pt",
     ],
@@ -195,6 +215,29 @@ def test_every_row_of_gac_has_its_command(title: str, index: int, n_rows: int) -
         }
         assert row[1] == arguments["n_timesteps"]
         assert float(row[2]) == published_gac(attributes)[index]
+
+
+def test_every_training_preset_has_its_row_and_its_command() -> None:
+    rows = rows_of(section("Trained networks"))
+    assert sorted(re.findall(r"`([\w-]+)`", " ".join(row[0] for row in rows))) == sorted(
+        TRAINING_PRESETS
+    )
+    trained = [parsed(command) for command in commands_of(section("Trained networks"))]
+    given = [given["preset"] for given in trained if given["command"] == "train"]
+    assert set(given) == set(TRAINING_PRESETS)
+    for row in rows[2:]:
+        for name in re.findall(r"`([\w-]+)`", row[0]):
+            entry = TRAINING_PRESETS.get(name)
+            recipe = Recipe(**entry.recipe)
+            assert f"`{entry.network}`" in row[1]
+            assert int(row[2].split()[0].rstrip(",")) == PRESETS[name][1]["n_timesteps"]
+            assert row[3].startswith(recipe.optimizer.upper()[:3] if "SGD" in row[3] else "Adam")
+            if "epochs" in entry.recipe:
+                assert row[4] == f"{recipe.epochs}, {recipe.batch_size}"
+                rate = row[3].split(",")[0].split()[1]
+                assert float(rate) == recipe.learning_rate
+                decay = re.search(r"decay (\S+)", row[3])
+                assert float(decay[1] if decay else 0) == recipe.weight_decay
 
 
 def test_the_attention_table_is_the_code_s() -> None:

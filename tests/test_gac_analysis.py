@@ -13,6 +13,7 @@ from redundancy.inspection import inspect_network
 from redundancy.networks.per_call_lif import PerCallLIF
 from redundancy.recording import Recorder
 from redundancy.stats.energy import SynapticOperations, energy_table
+from tests.command_line import run_analyze
 from tests.networks.test_gac import TINY, images, tiny
 from tests.synaptic import Network, rows, synapses_of
 
@@ -40,7 +41,7 @@ class TestCalls:
         layers = [name for name in nodes if name not in schema.OTHER_NODES]
         blocks = [f"layer{i}.{j}.neuron" for i, n in ((1, 3), (2, 3), (3, 2)) for j in range(n)]
         called = [name for block in blocks for name in (block, f"{block}@1")]
-        assert layers == ["neuron", *called, "neuron@1"]
+        assert layers == ["encoder.neuron", *called, "neuron"]
         assert [nodes[name].attrs[schema.POSITION] for name in layers] == list(range(18))
 
     def test_calls_of_separate_neurons_have_names_of_their_own(self):
@@ -76,7 +77,7 @@ class TestCalls:
             assert nodes[layer].attrs[schema.V_RESET] == 0
         assert seen > 100
 
-    def test_first_and_last_call_of_the_network_neuron(self):
+    def test_first_and_last_layer(self):
         """The first sees the stem's currents, the last what the blocks made of them."""
         network = tiny("gac-ms-resnet-18-cifar")
         frames = frames_of()
@@ -84,9 +85,9 @@ class TestCalls:
         with torch.no_grad():
             stem = network.bn1(network.conv1(torch.from_numpy(frames).flatten(0, 1)))
         stem = stem.unflatten(0, (2, 2)).numpy()
-        np.testing.assert_allclose(nodes["neuron"][schema.INPUT_CURRENT], stem, rtol=1e-5)
-        assert nodes["neuron@1"][schema.INPUT_CURRENT].shape == (2, 2, 8, 4, 4)
-        last = torch.from_numpy(nodes["neuron@1"][schema.SPIKE].values).float()
+        np.testing.assert_allclose(nodes["encoder.neuron"][schema.INPUT_CURRENT], stem, rtol=1e-5)
+        assert nodes["neuron"][schema.INPUT_CURRENT].shape == (2, 2, 8, 4, 4)
+        last = torch.from_numpy(nodes["neuron"][schema.SPIKE].values).float()
         with torch.no_grad():
             scores = network.fc(last.mean((-2, -1))).mean(1)
         np.testing.assert_array_equal(nodes["/"][schema.PREDICTION], scores.argmax(1))
@@ -120,8 +121,43 @@ def test_info_shows_whole_maps_where_time_and_sample_are_one_axis():
     rows = {row["name"]: row for row in inspect_network(network, (2, 3, 16, 16))}
     assert rows["conv1"]["output"] == rows["bn1"]["output"] == "4 x 16 x 16"
     assert rows["layer2.0.shortcut.0"]["output"] == "6 x 8 x 8"
-    assert (rows["neuron"]["output"], rows["neuron"]["n_neurons"]) == ("4 x 16 x 16", 1024)
+    assert (rows["neuron"]["output"], rows["neuron"]["n_neurons"]) == ("8 x 4 x 4", 128)
     assert rows["neuron"]["detail"] == "fires at > 1, reset to 0"
+    assert rows["encoder.gate.temporal.0"]["output"] == "1"
+
+
+@pytest.mark.parametrize("name", sorted(TINY))
+def test_info_shows_every_call_as_results_do(name, tmp_path):
+    network = tiny(name)
+    layers = inspect_network(network, (2, 3, 16, 16))
+    called = [layer["name"] for layer in layers if layer["n_neurons"]]
+    nodes = record(network, frames_of())
+    assert called == [node for node in nodes if node not in schema.OTHER_NODES]
+    for layer in layers:
+        if layer["n_neurons"]:
+            shape = nodes[layer["name"]][schema.SPIKE].shape[2:]
+            assert layer["output"] == " x ".join(map(str, shape))
+    assert sum(layer["parameters"] for layer in layers) == sum(
+        parameter.numel() for parameter in network.parameters()
+    )
+    path = tmp_path / "net.pt"
+    torch.save(network.state_dict(), path)
+    given = [f"n_timesteps={network.encoder.gate.n_timesteps}", "input_size=16x16"]
+    options = [part for value in given for part in ("--network-arg", value)]
+    code, text, _ = run_analyze("info", path, *options)
+    assert code == 0
+    assert ("every call is\na layer of its own" in text) == ("cifar" in name)
+    assert ("layer2.1.neuron@1 " in text) == ("cifar" in name)
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_networks_with_and_without_the_encoder_have_the_same_last_layer():
+    """So that a comparison holds like against like."""
+    name = "gac-ms-resnet-18-cifar"
+    calls = {
+        encoder: list(record(tiny(name, encoder=encoder), frames_of())) for encoder in (True, False)
+    }
+    assert [node for node in calls[True] if node != "encoder.neuron"] == calls[False]
 
 
 class TestOperations:
@@ -144,10 +180,10 @@ class TestOperations:
         role = dict(zip(node[schema.SYNAPSE].values, node[schema.ROLE].values, strict=True))
         assert fed_by["layer1.1.conv1"] == "layer1.1.neuron"
         assert fed_by["layer1.1.conv2"] == "layer1.1.neuron@1"
-        assert fed_by["fc"] == "neuron@1"
+        assert fed_by["fc"] == "neuron"
         # Without a shortcut convolution, the encoder's output goes on as a current.
         assert set(fed_by["layer2.0.shortcut.0"].split(", ")) >= {
-            "neuron",
+            "encoder.neuron",
             "encoder.gate.spatial_channel.2",
             "encoder.gate.temporal.2",
         }

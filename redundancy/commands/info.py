@@ -45,9 +45,9 @@ def list_names(what: str) -> None:
     from redundancy.report.text import catalogue_text
 
     if what == "networks":
-        from redundancy.networks import NETWORKS, network_arguments, network_summary
+        from redundancy.networks import NETWORKS, network_summary
 
-        entries = [(name, network_summary(name), network_arguments(name)) for name in NETWORKS]
+        entries = [(name, network_summary(name), _network_arguments(name)) for name in NETWORKS]
     elif what == "presets":
         from redundancy.training import preset_entries
 
@@ -57,3 +57,14 @@ def list_names(what: str) -> None:
 
         entries = dataset_entries()
     say(catalogue_text(entries))
+
+
+def _network_arguments(name: str) -> dict[str, Any]:
+    """Return a network's arguments with their defaults, and behind these what else there is."""
+    from redundancy.networks import argument_choices, network_arguments
+
+    arguments = network_arguments(name)
+    for key, choices in argument_choices(name).items():
+        others = [choice for choice in choices if choice != arguments[key]]
+        arguments[key] = "|".join([arguments[key], *others])
+    return arguments

@@ -50,7 +50,7 @@ open_options = together(
         "--checkpoint-format",
         default="auto",
         show_default=True,
-        metavar="auto|redundancy|asa-snn|gac",
+        metavar="auto|redundancy|asa-snn|gac|spikingjelly",
         help="Whose checkpoint it is.",
     ),
     network_arg_option,
@@ -214,6 +214,7 @@ def open_for_analysis(
 
     Where workers run the network it stays on the CPU here.
     """
+    from redundancy.datasets import convert_ahead
     from redundancy.devices import resolve_device
     from redundancy.sources import dataset_for
 
@@ -229,4 +230,6 @@ def open_for_analysis(
             split=options["split"] or "test",
             progress=progress,
         )
+    with ProgressLine("converting", "files", quiet=quiet) as progress:
+        convert_ahead(dataset, progress, n_samples=options["samples"])
     return checkpoint, network, dataset

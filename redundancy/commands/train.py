@@ -102,7 +102,7 @@ def train(
     Beside OUT (the weights after the last epoch) come OUT.best.pt (the epoch with the
     highest test accuracy) and OUT.training.json (command, versions, accuracies).
     """
-    from redundancy.datasets import build_dataset
+    from redundancy.datasets import build_dataset, convert_ahead
     from redundancy.training import TrainingFiles, plan_training
     from redundancy.training import train as run_training
 
@@ -130,6 +130,9 @@ def train(
     with ProgressLine("generating", "samples", quiet=quiet) as progress:
         train_set = build_dataset(data, split="train", progress=progress, **arguments)
         test_set = build_dataset(test_data or data, split="test", progress=progress, **arguments)
+    with ProgressLine("converting", "files", quiet=quiet) as progress:
+        for dataset in (train_set, test_set):
+            convert_ahead(dataset, progress)
     if train_set.split == test_set.split and train_set.location == test_set.location and not quiet:
         say(
             f"note: {data} has no test split, so test accuracy is taken on the training samples; "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from redundancy.datasets.cifar import CIFAR, CIFARArguments
 from redundancy.datasets.daily_action_dvs import DailyActionArguments, DailyActionDVS
 from redundancy.datasets.dvs128_gait import DVS128Gait, GaitArguments
 from redundancy.datasets.dvs128_gesture import DVS128Gesture, GestureArguments
+from redundancy.datasets.event_recordings import CacheFolderError, EventRecordings
 from redundancy.datasets.frames_file import FramesFile, FramesFileArguments
 from redundancy.datasets.har_dvs import HARDVS, HARArguments
 from redundancy.datasets.imagenet import ImageNet, ImageNetArguments
@@ -28,6 +30,7 @@ __all__ = [
     "Dataset",
     "DatasetEntry",
     "build_dataset",
+    "convert_ahead",
     "dataset_entries",
     "iterate_batches",
 ]
@@ -130,7 +133,8 @@ for _name, _folders in (
 ):
     DATASETS.register(_name)(
         DatasetEntry(
-            f"{_name}:FOLDER, static images from {_folders}, the same at every timestep",
+            f"{_name}:FOLDER, static images from {_folders}, the same at every timestep; "
+            f"preset=gac-{_name}",
             CIFARArguments,
             "FOLDER",
             ("train", "test"),
@@ -141,7 +145,8 @@ for _name, _folders in (
     )
 DATASETS.register("imagenet")(
     DatasetEntry(
-        "imagenet:FOLDER, static images as train|val/<class>/*.JPEG, the same at every timestep",
+        "imagenet:FOLDER, static images as train|val/<class>/*.JPEG, the same at every timestep; "
+        "preset=gac-imagenet",
         ImageNetArguments,
         "FOLDER",
         ("train", "test"),
@@ -192,6 +197,36 @@ def build_dataset(
         raise UsageError(f"dataset {name!r} needs a location: {name}:{entry.location}")
     parsed = parse_arguments(entry.arguments, with_preset(name, arguments), name)
     return entry.build(location, parsed, split, progress)
+
+
+def convert_ahead(
+    dataset: Dataset, progress: Progress | None = None, *, n_samples: int | None = None
+) -> None:
+    """Convert what is to be converted of a dataset before its samples are used.
+
+    Recordings of events become frames once and are kept in the cache folder; other
+    datasets have nothing to convert. A cache folder that cannot be written is a
+    warning: frames are then converted whenever they are used.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    progress : callable, optional
+        Called with (done, total) files.
+    n_samples : int, optional
+        Only what the first so many samples need.
+
+    Raises
+    ------
+    DataError
+        If a file is not what it should be.
+    """
+    if not isinstance(dataset, EventRecordings):
+        return
+    try:
+        dataset.convert_all(progress, n_samples=n_samples)
+    except CacheFolderError as error:
+        warnings.warn(f"{error}. Until then frames are converted anew each time", stacklevel=2)
 
 
 def dataset_entries() -> list[tuple[str, str, dict[str, Argument]]]:

@@ -28,6 +28,10 @@ Progress = Callable[[int, int], None]
 _CACHE_VERSION = 1
 
 
+class CacheFolderError(DataError):
+    """Converted frames cannot be kept."""
+
+
 @dataclass(frozen=True)
 class RecordingFile:
     """One file (or folder of images) of a dataset and the recordings in it.
@@ -128,7 +132,9 @@ class EventRecordings(ABC):
         recordings = self.recordings[start:stop]
         return Batch(start, frames, self._labels[recordings], recordings)
 
-    def convert_all(self, progress: Progress | None = None) -> None:
+    def convert_all(
+        self, progress: Progress | None = None, *, n_samples: int | None = None
+    ) -> None:
         """Convert every recording into the cache folder ahead of its use.
 
         Without it a recording is converted when one of its samples is first asked
@@ -137,24 +143,35 @@ class EventRecordings(ABC):
         Parameters
         ----------
         progress : callable, optional
-            Called with (done, total) files.
+            Called with (done, total) of the files that are not converted yet.
+        n_samples : int, optional
+            Only the files of the first so many samples.
 
         Raises
         ------
+        CacheFolderError
+            If the cache cannot be written.
         DataError
-            If a file is not what it should be, or the cache cannot be written.
+            If a file is not what it should be.
         """
-        for done, file in enumerate(self._files, start=1):
-            if self._cache is not None and self._cache.read(self._key(file), 0) is None:
-                try:
-                    self._cache.write(self._key(file), self._converted(file))
-                except OSError as error:
-                    raise DataError(
-                        f"the cache folder {cache_folder()} cannot be written: {error}; "
-                        "set REDUNDANCY_CACHE to another folder or cache=false"
-                    ) from error
+        cache = self._cache
+        if cache is None:
+            return
+        used = {self._places[recording][0].path for recording in self.recordings[:n_samples]}
+        files = [file for file in self._files if file.path in used]
+        files = [file for file in files if not cache.holds(self._key(file))]
+        for done, file in enumerate(files):
             if progress is not None:
-                progress(done, len(self._files))
+                progress(done, len(files))
+            try:
+                cache.write(self._key(file), self._converted(file))
+            except OSError as error:
+                raise CacheFolderError(
+                    f"the cache folder {cache_folder()} cannot be written: {error}; "
+                    "set REDUNDANCY_CACHE to another folder or cache=false"
+                ) from error
+        if progress is not None and files:
+            progress(len(files), len(files))
 
     def _frames(self, index: int) -> NDArray[np.float32]:
         recording, clip = divmod(index, self._clips.n_clips)

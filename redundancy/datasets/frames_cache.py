@@ -13,6 +13,7 @@ import struct
 import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,6 +79,15 @@ class FramesCache:
             # Errors of a full disk must come before the file gets its name.
             file.flush()
 
+    def holds(self, key: Mapping[str, object]) -> bool:
+        """Tell whether the samples for `key` are there, by header and length of the file."""
+        try:
+            with open(self.path(key), "rb") as file:
+                header = self._header(file, key)
+                return header is not None and file.seek(0, 2) == header["end"]
+        except (OSError, ValueError, KeyError, TypeError, struct.error):
+            return False
+
     def read(self, key: Mapping[str, object], index: int) -> NDArray[np.float32] | None:
         """Return sample `index` of a recording file.
 
@@ -88,14 +98,8 @@ class FramesCache:
         """
         try:
             with open(self.path(key), "rb") as file:
-                if file.read(len(_MAGIC)) != _MAGIC:
-                    return None
-                length, checksum = _HEAD.unpack(file.read(_HEAD.size))
-                text = file.read(min(length, _MAX_HEADER))
-                if zlib.crc32(text) != checksum:
-                    return None
-                header = json.loads(text)
-                if header["key"] != dict(key) or header["shape"] != list(self._frame_shape):
+                header = self._header(file, key)
+                if header is None:
                     return None
                 file.seek(sum(header["lengths"][:index]), 1)
                 blob = file.read(header["lengths"][index])
@@ -105,3 +109,19 @@ class FramesCache:
             return counts.reshape(self._frame_shape).astype(np.float32)
         except (OSError, ValueError, KeyError, IndexError, TypeError, struct.error, zlib.error):
             return None
+
+    def _header(self, file: BinaryIO, key: Mapping[str, object]) -> dict[str, Any] | None:
+        """Read the header, up to the first sample; None if it is not that of `key`.
+
+        Its ``end`` is where the file should end.
+        """
+        if file.read(len(_MAGIC)) != _MAGIC:
+            return None
+        length, checksum = _HEAD.unpack(file.read(_HEAD.size))
+        text = file.read(min(length, _MAX_HEADER))
+        if zlib.crc32(text) != checksum:
+            return None
+        header: dict[str, Any] = json.loads(text)
+        if header["key"] != dict(key) or header["shape"] != list(self._frame_shape):
+            return None
+        return {**header, "end": file.tell() + sum(header["lengths"])}

@@ -31,6 +31,12 @@ PRESETS: dict[str, tuple[str, dict[str, Any]]] = {
         },
     ),
     "ma-har": ("har-dvs", {"n_timesteps": 8, "dt_ms": None, "downsample": None, "clips": 1}),
+    "gac-cifar10": ("cifar10", {"n_timesteps": 6, "normalize": True}),
+    "gac-cifar100": ("cifar100", {"n_timesteps": 6, "normalize": True}),
+    "gac-imagenet": (
+        "imagenet",
+        {"n_timesteps": 4, "resize": 256, "crop": 224, "normalize": True},
+    ),
 }
 """Name of a preset: the dataset it is for, and the arguments it sets."""
 

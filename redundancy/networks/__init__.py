@@ -69,6 +69,24 @@ def network_arguments(name: str) -> dict[str, Any]:
     return signature_defaults(NETWORKS.get(name)())
 
 
+def argument_choices(name: str) -> dict[str, tuple[str, ...]]:
+    """Return what may be given for those arguments that are one of a few words."""
+    from redundancy.networks.asa import MASKS
+    from redundancy.networks.attention import ATTENTIONS
+    from redundancy.networks.blocks import SURROGATES
+    from redundancy.networks.sew_resnet import NEURONS
+    from redundancy.networks.snn_5 import POOLINGS
+
+    choices = {
+        "attention": ATTENTIONS,
+        "mask": MASKS,
+        "surrogate_gradient": tuple(SURROGATES),
+        "neuron": NEURONS,
+        "pooling": tuple(POOLINGS),
+    }
+    return {key: choices[key] for key in network_arguments(name) if key in choices}
+
+
 def complete_arguments(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return `arguments` with the network's defaults filled in and strings converted.
 
@@ -107,6 +125,7 @@ def network_summary(name: str) -> str:
 
 __all__ = [
     "NETWORKS",
+    "argument_choices",
     "build_network",
     "complete_arguments",
     "network_arguments",

@@ -64,6 +64,19 @@ def leaky_neuron(tau: float, v_threshold: float, gradient: str, *, learned: bool
     return cast(nn.Module, neuron.LIFNode(tau=tau, **arguments))
 
 
+def integrating_neuron(v_threshold: float, gradient: str) -> nn.Module:
+    """Return SpikingJelly's IF neuron: hard reset to 0, no decay; arguments as above."""
+    return cast(
+        nn.Module,
+        neuron.IFNode(
+            v_threshold=v_threshold,
+            v_reset=0.0,
+            surrogate_function=SURROGATES[gradient](),
+            step_mode="m",
+        ),
+    )
+
+
 class ConvolutionalBlock(nn.Module):
     """Convolution, batch normalisation, pooling, attention and spiking neuron.
 

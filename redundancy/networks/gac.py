@@ -103,7 +103,6 @@ class GatedEncoder(nn.Module):
     ----------
     gate : GatedAttention
     neuron : nn.Module
-        May be a neuron of another place of the network.
     """
 
     def __init__(self, gate: GatedAttention, neuron: nn.Module) -> None:

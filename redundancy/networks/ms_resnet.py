@@ -67,8 +67,7 @@ class Shape:
     blocks, strides : tuple of int
         Blocks of every stage, and the stride of its first one.
     one_neuron : bool
-        Whether a block has one neuron that is called twice, and the network one that
-        is called in the encoder and before the classifier.
+        Whether a block has one neuron that is called twice.
     samples_first : bool
         Whether currents are (sample, time, ...) inside.
     """
@@ -119,7 +118,9 @@ class MSResNet(nn.Module):
             bias=False,
         )
         self.bn1 = nn.BatchNorm2d(widths[0])
-        # The neuron before the classifier, and with `one_neuron` the encoder's too.
+        # The published network for CIFAR has one object for this and the encoder's neuron. They
+        # carry nothing from one to the other, and as two the last layer has one name with and
+        # without the encoder.
         self.neuron = make_neuron()
         self.encoder: GatedEncoder | None = None
         if encoder:
@@ -129,7 +130,7 @@ class MSResNet(nn.Module):
                 kernel_size=gate_kernel,
                 time_axis=int(shape.samples_first),
             )
-            self.encoder = GatedEncoder(gate, self.neuron if shape.one_neuron else make_neuron())
+            self.encoder = GatedEncoder(gate, make_neuron())
         stages = zip(itertools.pairwise(widths), shape.blocks, shape.strides, strict=True)
         for number, ((before, after), n_blocks, stride) in enumerate(stages, 1):
             blocks = [

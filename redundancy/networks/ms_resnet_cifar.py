@@ -20,8 +20,8 @@ class GACMSResNet18CIFAR(MSResNet):
     """MS-ResNet-18 for CIFAR with GAC's encoder; its output is the mean score over time.
 
     12,633,198 parameters with 10 classes and T = 6, 12,679,368 with 100. One neuron
-    serves both convolutions of a block, and one the encoder and the classifier: their
-    further calls are the layers ``NAME@1``. Qiu et al., AAAI 2024.
+    serves both convolutions of a block: its second call is the layer ``NAME@1``.
+    Qiu et al., AAAI 2024.
 
     Parameters
     ----------

@@ -9,20 +9,24 @@ from torch import Tensor, nn
 
 from redundancy.networks.asa import MASKS
 from redundancy.networks.attention import ATTENTIONS, build_attention
-from redundancy.networks.blocks import SURROGATES, leaky_neuron
+from redundancy.networks.blocks import SURROGATES, integrating_neuron, leaky_neuron
 from redundancy.networks.checks import check_choice, check_positive, check_tau
 
 NAME = "sew-resnet-18"
+NEURONS = ("lif", "if", "plif")
 
 
 class _Firing:
     """What all neurons of a network share; makes one on each call."""
 
-    def __init__(self, tau: float, v_threshold: float, gradient: str) -> None:
+    def __init__(self, kind: str, tau: float, v_threshold: float, gradient: str) -> None:
+        self._kind = kind
         self._arguments = (tau, v_threshold, gradient)
 
     def __call__(self) -> nn.Module:
-        return leaky_neuron(*self._arguments, learned=False)
+        if self._kind == "if":
+            return integrating_neuron(*self._arguments[1:])
+        return leaky_neuron(*self._arguments, learned=self._kind == "plif")
 
 
 def _conv(before: int, after: int, size: int, stride: int) -> nn.Module:
@@ -109,6 +113,8 @@ class SEWResNet18(nn.Module):
         Of ASA-1 and ASA-2; see :class:`redundancy.networks.asa.AdvanceSpatialAttention`.
     surrogate_gradient : {"rectangle", "arctan"}, default "arctan"
         Stands in for the derivative of a spike in training; no effect afterwards.
+    neuron : {"lif", "if", "plif"}, default "lif"
+        IF neurons have no time constant, PLIF neurons learn theirs from `tau` on.
 
     Notes
     -----
@@ -130,8 +136,10 @@ class SEWResNet18(nn.Module):
         reduction: int = 1,
         mask: str = "per-sample",
         surrogate_gradient: str = "arctan",
+        neuron: str = "lif",
     ) -> None:
         super().__init__()
+        check_choice(NAME, "neuron", neuron, NEURONS)
         check_choice(NAME, "attention", attention, ATTENTIONS)
         check_choice(NAME, "mask", mask, MASKS)
         check_choice(NAME, "surrogate_gradient", surrogate_gradient, SURROGATES)
@@ -145,7 +153,7 @@ class SEWResNet18(nn.Module):
             v_threshold=v_threshold,
         )
         check_tau(NAME, tau)
-        fire = _Firing(tau, v_threshold, surrogate_gradient)
+        fire = _Firing(neuron, tau, v_threshold, surrogate_gradient)
         self.conv1 = _conv(input_channels, widths[0], 7, 2)
         self.bn1 = layer.BatchNorm2d(widths[0], step_mode="m")
         self.sn1 = fire()

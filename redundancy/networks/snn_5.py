@@ -16,6 +16,7 @@ from redundancy.networks.blocks import SURROGATES, ConvolutionalBlock, LinearBlo
 from redundancy.networks.checks import check_choice, check_positive, check_tau, halved
 
 Widths = tuple[int, int, int, int, int]
+POOLINGS = {"average": layer.AvgPool2d, "maximum": layer.MaxPool2d}
 
 
 class _SNN5(nn.Module):
@@ -23,7 +24,6 @@ class _SNN5(nn.Module):
 
     name = ""
     learned_decay = False
-    pooling: type[nn.Module] = layer.MaxPool2d
 
     def __init__(
         self,
@@ -41,10 +41,12 @@ class _SNN5(nn.Module):
         reduction: int,
         mask: str,
         surrogate_gradient: str,
+        pooling: str = "maximum",
     ) -> None:
         super().__init__()
         check_choice(self.name, "attention", attention, ATTENTIONS)
         check_choice(self.name, "mask", mask, MASKS)
+        check_choice(self.name, "pooling", pooling, POOLINGS)
         check_choice(self.name, "surrogate_gradient", surrogate_gradient, SURROGATES)
         check_positive(
             self.name,
@@ -80,7 +82,8 @@ class _SNN5(nn.Module):
                 bias=False,
             )
             self.add_module(f"conv{number}", block)
-            pool = layer.MaxPool2d if number == len(widths) else self.pooling
+            last = number == len(widths)
+            pool = layer.MaxPool2d if last else POOLINGS[pooling]
             self.add_module(f"pool{number}", pool(2, step_mode="m"))
         self.fc1 = LinearBlock(widths[-1] * height * width, hidden, fire())
         self.fc2 = LinearBlock(hidden, n_classes * votes, fire())
@@ -141,7 +144,6 @@ class PLIFSNN5(_SNN5):
 
     name = "plif-snn-5"
     learned_decay = True
-    pooling = layer.MaxPool2d
 
     def __init__(
         self,
@@ -196,10 +198,12 @@ class LIFSNN5(_SNN5):
         Membrane time constant in timesteps; greater than 1.
     reduction, mask, surrogate_gradient
         See :class:`PLIFSNN5`.
+    pooling : {"average", "maximum"}, default "average"
+        After the first four convolutions; with "maximum" and 128 channels at first it is
+        the network of SpikingJelly's example for DVS128 Gesture.
     """
 
     name = "lif-snn-5"
-    pooling = layer.AvgPool2d
 
     def __init__(
         self,
@@ -217,6 +221,7 @@ class LIFSNN5(_SNN5):
         reduction: int = 1,
         mask: str = "per-sample",
         surrogate_gradient: str = "arctan",
+        pooling: str = "average",
     ) -> None:
         super().__init__(
             n_classes=n_classes,
@@ -232,4 +237,5 @@ class LIFSNN5(_SNN5):
             reduction=reduction,
             mask=mask,
             surrogate_gradient=surrogate_gradient,
+            pooling=pooling,
         )

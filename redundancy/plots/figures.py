@@ -46,17 +46,24 @@ def figure_2(layers: Mapping[str, xr.Dataset], network: xr.Dataset, **selection:
     )
 
 
-def figure_5(layers: Mapping[str, xr.Dataset], network: xr.Dataset, **selection: Any) -> Figure:
-    """Draw Figure 5: spike features of a network with ASA.
+def figure_5(
+    layers: Mapping[str, xr.Dataset],
+    network: xr.Dataset,
+    *,
+    attention: str = "ASA",
+    **selection: Any,
+) -> Figure:
+    """Draw Figure 5: spike features of a network with attention.
 
     Parameters
     ----------
     layers, network, **selection
         Those of `spike_feature_figure`.
+    attention : str, default "ASA"
+        Which, for the title.
     """
-    return spike_feature_figure(
-        layers, network, title="Spike features of the network with ASA", **selection
-    )
+    title = f"Spike features of the network with {attention}"
+    return spike_feature_figure(layers, network, title=title, **selection)
 
 
 def spike_feature_figure(

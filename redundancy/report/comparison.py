@@ -20,7 +20,14 @@ from redundancy.report.membrane_potential import layer_results, noise_share
 from redundancy.report.output import Selection, figure_of
 from redundancy.report.text import format_table, heading
 from redundancy.stats import PatternRules, pattern_shares
-from redundancy.tables import table_1, table_3, table_4, write_table
+from redundancy.tables import (
+    gac_power_table,
+    is_gac_network,
+    table_1,
+    table_3,
+    table_4,
+    write_table,
+)
 
 if TYPE_CHECKING:
     from redundancy.plots.patterns import Rule
@@ -87,11 +94,16 @@ class ComparisonReport:
             with atomic_path(paths[-1]) as temporary:
                 table.to_csv(temporary, index=False)
         energy = self.energy
-        for name, table in {
+        tables = {
             "table_1_firing_rate": table_1(self.networks),
             "table_3_energy": table_3(self.networks, energy.convention, energy.e_mac, energy.e_ac),
             "table_4_quantization_error": table_4(self.networks),
-        }.items():
+        }
+        if any(is_gac_network(results) for results in self.networks.values()):
+            tables["gac_power"] = gac_power_table(
+                self.networks, e_mac=energy.e_mac, e_ac=energy.e_ac
+            )
+        for name, table in tables.items():
             paths += write_table(table, folder / name)
         return paths
 

@@ -124,12 +124,6 @@ def draw_all(
     return paths
 
 
-def has_attention(results: Results) -> bool:
-    """Tell whether the network has an attention module, as far as its arguments say."""
-    arguments = results.attributes.get(schema.NETWORK_ARGUMENTS, {})
-    return bool(arguments.get("attention", "none") != "none")
-
-
 def example_frames(results: Results) -> xr.DataArray:
     """Return the event frames of the first sample, with the length of a frame if known."""
     frames = results.input_events[schema.EXAMPLE_FRAMES].copy(deep=False)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from redundancy import schema
 from redundancy.errors import UsageError
 from redundancy.report.membrane_potential import layer_results
 from redundancy.report.output import Selection, example_frames
+from redundancy.report.spike_features import spike_features
 from redundancy.stats import PatternRules
 
 if TYPE_CHECKING:
@@ -44,24 +46,15 @@ def drawings(
     rules : PatternRules
     rule : {"potential", "spatial"}
     """
-    from redundancy import plots
-
     if number in ("2", "5"):
-        compose = plots.figure_2 if number == "2" else plots.figure_5
         for name, results in networks.items():
             layer, time, channels = selection.resolve(results)
             _need_maps(number, name, results, layer)
-            yield (
-                f"figure_{number}_{name}",
-                lambda results=results, layer=layer, time=time, channels=channels: compose(  # type: ignore[misc]
-                    results.firing_rates,
-                    results.network_firing_rate,
-                    layer=layer,
-                    time=time,
-                    channels=channels or None,
-                ),
-            )
+            arguments = (number, results, layer, time, channels)
+            yield f"figure_{number}_{name}", partial(spike_features, *arguments)
         return
+    from redundancy import plots
+
     first = next(iter(networks.values()))
     layer, time, channels = selection.resolve(first)
     missing = [name for name, results in networks.items() if layer not in results.layers]

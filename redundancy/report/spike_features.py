@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,12 +12,14 @@ from redundancy.report.output import (
     Selection,
     example_frames,
     figure_of,
-    has_attention,
 )
 from redundancy.results import Results
 from redundancy.tables import firing_rate_table
+from redundancy.tables.grouping import attention_label, has_attention
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from redundancy.report.output import Drawing
 
 TABLE_FILE = "firing_rates.csv"
@@ -43,10 +46,10 @@ def drawings(results: Results, selection: Selection) -> Iterator[Drawing]:
     layer, time, channels = selection.resolve(results)
     if plots.has_maps(layers[layer]):
         # The paper shows the vanilla network in Figure 2 and the ASA network in Figure 5.
-        number, compose = (5, plots.figure_5) if has_attention(results) else (2, plots.figure_2)
+        number = "5" if has_attention(results) else "2"
         yield (
             f"figure_{number}_spike_features",
-            lambda: compose(layers, network, layer=layer, time=time, channels=channels or None),
+            lambda: spike_features(number, results, layer, time, channels),
         )
     else:
         yield (
@@ -57,3 +60,21 @@ def drawings(results: Results, selection: Selection) -> Iterator[Drawing]:
     yield "layer_rates", lambda: figure_of(plots.plot_layer_rates(layers, network))
     yield "channel_rates", lambda: figure_of(plots.plot_channel_rates(layers[layer], time=time))
     yield "event_frames", lambda: figure_of(plots.plot_event_strip(example_frames(results)))
+
+
+def spike_features(
+    number: str, results: Results, layer: str, time: int, channels: Sequence[int]
+) -> Figure:
+    """Draw Figure 2 or 5."""
+    from redundancy import plots
+
+    compose = plots.figure_2
+    if number == "5":
+        compose = partial(plots.figure_5, attention=attention_label(results))
+    return compose(
+        results.firing_rates,
+        results.network_firing_rate,
+        layer=layer,
+        time=time,
+        channels=channels or None,
+    )

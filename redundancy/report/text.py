@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from redundancy import schema
+from redundancy.tables.grouping import GAC, NOT_STATED, attention_of, has_attention
 
 if TYPE_CHECKING:
     from redundancy.checkpoint import Checkpoint
@@ -30,8 +31,8 @@ def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
-def _samples(n_samples: int) -> str:
-    return "1 sample" if n_samples == 1 else f"{n_samples} samples"
+def _counted(count: int, noun: str) -> str:
+    return f"1 {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _is_numeric(cells: Sequence[str]) -> bool:
@@ -42,12 +43,15 @@ def heading(results: Results) -> str:
     """Return in a line which network these results are of, and on which data."""
     attributes = results.attributes
     name = attributes[schema.NETWORK]
-    attention = attributes.get(schema.NETWORK_ARGUMENTS, {}).get("attention", "none")
-    if attention != "none":
-        name = f"{name} with {attention}"
+    attention = attention_of(results)
+    if attention == GAC:
+        name = f"{name} with GAC's encoder"
+    elif has_attention(results):
+        name = f"{name} with {'attention' if attention == NOT_STATED else attention}"
+    samples = _counted(int(attributes[schema.N_SAMPLES]), "sample")
     return (
-        f"{name} on {attributes[schema.DATASET]} ({attributes[schema.SPLIT]}, "
-        f"{_samples(int(attributes[schema.N_SAMPLES]))}, T = {attributes[schema.N_TIMESTEPS]})"
+        f"{name} on {attributes[schema.DATASET]} ({attributes[schema.SPLIT]}, {samples}, "
+        f"T = {attributes[schema.N_TIMESTEPS]})"
     )
 
 
@@ -90,7 +94,7 @@ def _accuracies(summary: Mapping[str, Any]) -> str:
         return text
     return (
         f"{text} of clips, {100 * summary['recording_accuracy']:.1f} % of "
-        f"{summary['n_recordings']} recordings (more than half of the clips right)"
+        f"{_counted(summary['n_recordings'], 'recording')} (more than half of the clips right)"
     )
 
 
@@ -104,9 +108,11 @@ def checkpoint_text(checkpoint: Checkpoint, layers: Sequence[dict[str, Any]]) ->
         What :func:`redundancy.inspection.inspect_network` returns.
     """
     lines = [
-        f"network   {checkpoint.network} ({_arguments(checkpoint.network_arguments)})",
+        *_wrapped(
+            f"network   {checkpoint.network} ({_arguments(checkpoint.network_arguments)})", "", 10
+        ),
         f"format    {checkpoint.format}, sha256 {checkpoint.sha256[:16]}…",
-        "data      " + _data(checkpoint),
+        *_wrapped("data      " + _data(checkpoint), "", 10),
         "training  " + _training(checkpoint.training_record),
         "",
     ]
@@ -117,16 +123,26 @@ def checkpoint_text(checkpoint: Checkpoint, layers: Sequence[dict[str, Any]]) ->
     total = sum(layer["parameters"] for layer in layers)
     n_neurons = sum(layer["n_neurons"] for layer in layers)
     rows.append(["total", "", f"{n_neurons:,} neurons", f"{total:,}", ""])
-    return "\n".join(lines) + format_table(
+    text = "\n".join(lines) + format_table(
         ["layer", "kind", "output", "parameters", "neuron"], rows
     )
+    if any("@" in layer["name"] for layer in layers):
+        text += (
+            "\nNAME@1 is the second call of neuron NAME in one forward pass, @2 the third: every "
+            "call is\na layer of its own in all results, with potentials of its own."
+        )
+    return text
 
 
 def _arguments(arguments: dict[str, Any]) -> str:
-    return ", ".join(
-        f"{key}={'x'.join(map(str, value)) if isinstance(value, list | tuple) else value}"
-        for key, value in arguments.items()
-    )
+    return ", ".join(f"{key}={_value(value)}" for key, value in arguments.items())
+
+
+def _value(value: Any) -> str:
+    """Return a value as ``--network-arg`` and ``--data-arg`` take it."""
+    if isinstance(value, list | tuple):
+        return ("x" if len(value) == 2 else ",").join(map(_value, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _data(checkpoint: Checkpoint) -> str:
@@ -145,20 +161,29 @@ def _training(record: dict[str, Any]) -> str:
 
 
 def catalogue_text(entries: Sequence[tuple[str, str, dict[str, Any]]]) -> str:
-    """Return names with a line on each and its arguments.
+    """Return names with what is to be said of each and its arguments, 100 columns wide.
 
     Parameters
     ----------
-    entries : sequence of (name, one line about it, arguments with their defaults)
+    entries : sequence of (name, lines about it, arguments with their defaults)
     """
     blocks = []
     for name, about, arguments in entries:
-        blocks.append(f"{name}\n    {about}")
-        blocks += [f"      {line}" for line in _wrapped(_arguments(arguments))]
+        blocks.append(name)
+        for line in about.splitlines():
+            blocks += _wrapped(line, "    ")
+        blocks += _wrapped(_arguments(arguments), "      ")
     return "\n".join(blocks)
 
 
-def _wrapped(text: str) -> list[str]:
+def _wrapped(text: str, indent: str, hanging: int = 2) -> list[str]:
     import textwrap
 
-    return textwrap.wrap(text, width=90, break_long_words=False)
+    return textwrap.wrap(
+        text,
+        width=98,
+        initial_indent=indent,
+        subsequent_indent=indent + " " * hanging,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

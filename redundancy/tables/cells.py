@@ -54,6 +54,7 @@ _DECIMALS = {
     schema.QE_SCALED: 4,
     schema.QE_NORMALIZED: 4,
     schema.PTD: 3,
+    "published_power_mj": 2,
 }
 _SIGNED = ("change", "added_", "saved_")
 
@@ -85,6 +86,8 @@ def cell(column: str, value: Any) -> str:
         return {True: "yes", False: "no"}[bool(value)] if is_flag(value) else str(value)
     number = float(value)
     decimals = _decimals(column)
+    if column == "published_accuracy_percent" and round(number, 1) != number:
+        decimals = 2  # as it is printed there
     if math.isinf(number):
         text = str(number)
     elif decimals is not None:

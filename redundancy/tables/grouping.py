@@ -13,10 +13,11 @@ from redundancy import schema
 from redundancy.results import Results
 
 VANILLA = "none"
+GAC = "gac"
 NOT_STATED = "not stated"
 # Arguments that only a network with attention knows; without them, what is left of a
 # network with attention is its vanilla network.
-_OF_ATTENTION = ("attention", "reduction", "mask")
+_OF_ATTENTION = ("attention", "reduction", "mask", "encoder", "gate_kernel")
 _DATA = (
     schema.DATASET,
     schema.DATASET_ARGUMENTS,
@@ -67,9 +68,32 @@ class Group:
 
 
 def attention_of(results: Results) -> str:
-    """Return the attention that the network's arguments name, or ``not stated``."""
+    """Return the attention that the network's arguments name, or ``not stated``.
+
+    GAC's encoder is the attention of its networks, ``gac``.
+    """
     arguments = results.attributes.get(schema.NETWORK_ARGUMENTS, {})
+    if "encoder" in arguments:
+        return GAC if arguments["encoder"] else VANILLA
     return str(arguments.get("attention", NOT_STATED))
+
+
+def attention_label(results: Results) -> str:
+    """Return what a figure calls the attention of a network, such as ``ASA``."""
+    stated = attention_of(results)
+    if stated in (VANILLA, NOT_STATED):
+        return "attention"
+    return stated.partition("-")[0].upper()
+
+
+def has_attention(results: Results) -> bool:
+    """Tell whether the network has attention: by its arguments, else by its modules."""
+    stated = attention_of(results)
+    if stated != NOT_STATED:
+        return stated != VANILLA
+    if schema.SYNAPSE_NODE not in results.tree.children:
+        return False
+    return bool((results.synapses[schema.ROLE] == "attention").any())
 
 
 def grouped(networks: Mapping[str, Results]) -> list[tuple[Group, Group | None]]:

@@ -29,7 +29,7 @@ class TrainingPreset:
     network : str
     dataset : str
     recipe : mapping
-        Fields of :class:`Recipe` that the source states.
+        Fields of :class:`Recipe`.
     network_arguments, data_arguments : mapping
     departures : str
         What the source does not state, or does and this recipe does not.
@@ -74,6 +74,7 @@ _RANDOM_CLIPS = (
     "the published training takes another random clip of a recording in every epoch, this one the "
     "same ones (--data-arg train_clips); "
 )
+_WITH_ATTENTION = "with attention: --network-arg attention=asa-1 (or asa-2, sa, tcsa)\n"
 _REDUCTION = (
     "attention, if asked for, has the published scripts' reduction {}, where the paper's Table 3 "
     "counts parameters with 1"
@@ -158,7 +159,7 @@ for _name in ("cifar10", "cifar100"):
                 "seed": 1000,
             },
             {"encoder": True},
-            {"n_timesteps": 6},
+            {"preset": f"gac-{_name}"},
             "the published training also pastes patches of one image into another (CutMix) in half "
             "of its epochs, this one does not; pixels moved in are the mean colour here, black "
             "there",
@@ -201,8 +202,10 @@ def plan_training(
     found = TRAINING_PRESETS.get(preset)
     dataset = data.partition(":")[0]
     DATASETS.get(dataset)
-    notes = [f"preset {preset}: {found.departures}"] if found.departures else []
+    notes = []
     same_network, same_data = network in (None, found.network), dataset == found.dataset
+    if same_network and same_data:
+        notes.append(f"preset {preset}: {found.departures}")
     if not same_network:
         notes.append(f"preset {preset} is for network {found.network}: only its recipe is used")
     if not same_data:
@@ -211,25 +214,26 @@ def plan_training(
         network or found.network,
         {**(found.network_arguments if same_network else {}), **given[0]},
         {**(found.data_arguments if same_data else {}), **given[1]},
-        Recipe(**{**found.recipe, **given[2]}),
+        _recipe(found.recipe, given[2]),
         tuple(notes),
     )
 
 
+def _recipe(of_preset: Mapping[str, Any], given: Mapping[str, Any]) -> Recipe:
+    values = {**of_preset, **given}
+    if values.get("optimizer") != "sgd" and "momentum" not in given:
+        values.pop("momentum", None)
+    return Recipe(**values)
+
+
 def preset_entries() -> list[tuple[str, str, dict[str, Any]]]:
-    """Return (name, one line about it, what it sets) of every preset."""
+    """Return (name, lines about it, what it sets) of every preset."""
     entries = []
     for name in TRAINING_PRESETS:
         preset = TRAINING_PRESETS.get(name)
-        about = (
-            f"{preset.about}\n      ({preset.departures})" if preset.departures else preset.about
-        )
-        sets = {
-            "network": preset.network,
-            **preset.network_arguments,
-            "data": preset.dataset,
-            **{f"data {key}": value for key, value in preset.data_arguments.items()},
-            **preset.recipe,
-        }
+        command = f"analyze train --preset {name} --data {preset.dataset}:FOLDER -o mine.pt"
+        attention = "" if "encoder" in preset.network_arguments else _WITH_ATTENTION
+        about = f"{preset.about}\n{command}\n{attention}Note: {preset.departures}."
+        sets = {"network": preset.network, **preset.network_arguments, **preset.recipe}
         entries.append((name, about, sets))
     return entries

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from redundancy.datasets import build_dataset
+from redundancy.datasets import build_dataset, convert_ahead
 from redundancy.datasets.frames_cache import FramesCache
 from redundancy.errors import DataError
+from tests.toy import ToyDataset
 
 from .event_files import text
 
@@ -126,11 +127,50 @@ def test_a_damaged_cache_file_is_made_again(gait):
 def test_all_can_be_converted_ahead_with_progress(gait):
     dataset, calls = build(gait), []
     dataset.convert_all(lambda done, total: calls.append((done, total)))
-    assert calls == [(1, 3), (2, 3), (3, 3)]
+    assert calls == [(0, 3), (1, 3), (2, 3), (3, 3)]
     assert len(cached(gait)) == 3
     before = [path.stat().st_mtime_ns for path in cached(gait)]
-    build(gait).convert_all()
+    build(gait).convert_all(lambda done, total: calls.append((done, total)))
     assert [path.stat().st_mtime_ns for path in cached(gait)] == before
+    assert len(calls) == 4  # there was nothing left to say
+
+
+def test_an_interrupted_conversion_goes_on(gait):
+    def stop(done, total):
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build(gait).convert_all(stop)
+    assert len(cached(gait)) == 2
+    calls = []
+    build(gait).convert_all(lambda done, total: calls.append((done, total)))
+    assert calls == [(0, 1), (1, 1)]
+    assert len(cached(gait)) == 3
+
+
+def test_only_the_files_of_the_first_samples_are_converted_ahead(gait):
+    calls = []
+    convert_ahead(build(gait), lambda *call: calls.append(call), n_samples=4)
+    assert calls == [(0, 2), (1, 2), (2, 2)]
+    assert len(cached(gait)) == 2
+
+
+def test_a_damaged_cache_file_is_converted_ahead_again(gait):
+    build(gait).convert_all()
+    whole = {path: path.read_bytes() for path in cached(gait)}
+    for path, content in whole.items():
+        path.write_bytes(content[:-1])
+    build(gait).convert_all()
+    assert {path: path.read_bytes() for path in cached(gait)} == whole
+
+
+def test_without_a_cache_nothing_is_converted_ahead(gait):
+    calls = []
+    convert_ahead(build(gait, cache="false"), lambda *call: calls.append(call))
+    convert_ahead(ToyDataset(3), lambda *call: calls.append(call))
+    assert calls == []
+    assert cached(gait) == []
 
 
 def test_a_cache_that_cannot_be_written_costs_no_answer(gait, monkeypatch):
@@ -141,6 +181,8 @@ def test_a_cache_that_cannot_be_written_costs_no_answer(gait, monkeypatch):
     np.testing.assert_array_equal(build(gait).batch(0, 9).frames, plain)
     with pytest.raises(DataError, match="set REDUNDANCY_CACHE to another folder or cache=false"):
         build(gait).convert_all()
+    with pytest.warns(UserWarning, match="Until then frames are converted anew each time"):
+        convert_ahead(build(gait))
 
 
 def test_a_file_that_vanished_is_named(gait):

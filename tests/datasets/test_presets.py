@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import warnings
+
 import pytest
 
 from redundancy.checkpoint import Checkpoint
@@ -10,6 +12,7 @@ from redundancy.errors import UsageError
 from redundancy.sources import dataset_for
 
 from .event_files import text
+from .test_static_images import write_cifar
 
 
 def parsed(preset, **given):
@@ -87,3 +90,27 @@ def test_a_preset_overrides_what_the_checkpoint_was_trained_with(tmp_path):
 def test_a_wrong_preset_says_which_there_are(dataset, preset, message):
     with pytest.raises(UsageError, match=message):
         with_preset(dataset, {"preset": preset})
+
+
+@pytest.mark.parametrize(("known", "warned"), [(10, True), (20, False), (30, False)])
+def test_classes_that_the_network_does_not_know_are_a_warning(tmp_path, known, warned):
+    path = tmp_path / "test/0/1.txt"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(text([(1, 2, 3, 1)]))
+    checkpoint = Checkpoint("lif-snn-3", {"n_classes": known}, {})
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        dataset_for(checkpoint, data=f"dvs128-gait-day:{tmp_path}")
+    message = "dvs128-gait-day has 20 classes, but lif-snn-3 tells 10 apart"
+    assert [message in str(one.message) for one in caught] == [True] * warned
+
+
+def test_the_encoder_of_gac_needs_its_timesteps(tmp_path):
+    write_cifar(tmp_path, "cifar10", "binary")
+    checkpoint = Checkpoint(
+        "gac-ms-resnet-18-cifar", {"n_timesteps": 6, "encoder": True, "n_classes": 10}, {}
+    )
+    data = f"cifar10:{tmp_path}"
+    assert dataset_for(checkpoint, data=data, arguments={"preset": "gac-cifar10"})
+    with pytest.raises(UsageError, match=r"with attention gac was built for 6.*n_timesteps=6"):
+        dataset_for(checkpoint, data=data, arguments={"n_timesteps": 4})

@@ -3,10 +3,12 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import redundancy
 from redundancy import schema
+from redundancy.report.comparison import ComparisonReport
 from redundancy.report.energy import EnergyReport
 from redundancy.tables import gac_power_table, is_gac_network, to_latex, to_markdown
 from tests.networks.test_gac import tiny
@@ -94,3 +96,47 @@ def test_it_is_written_for_people(results):
     assert "without encoder (mJ)" in text
     assert "the convention spikformer" in text
     assert to_latex(gac_power_table(results)).count(r"\\") == 3
+
+
+def test_a_comparison_writes_it_for_gac_s_networks_only(results, tmp_path):
+    networks = {name: results[name] for name in ("without", "with")}
+    paths = ComparisonReport(networks).write_tables(tmp_path)
+    assert {f"gac_power.{ending}" for ending in ("csv", "md", "tex")} <= {p.name for p in paths}
+    rows = pd.read_csv(tmp_path / "gac_power.csv", index_col="network")
+    assert rows.loc["without", "encoder_mj"] == 0
+    assert rows.loc["with", "encoder_mj"] > 0
+    layers = pd.read_csv(tmp_path / "compare_layers.csv").set_index(["network", "layer"])
+    # The last layer is one and the same with and without the encoder.
+    assert {("with", "neuron"), ("without", "neuron")} <= set(layers.index)
+    others = ComparisonReport(tiny_networks()).write_tables(tmp_path / "others")
+    assert not [path for path in others if path.stem == "gac_power"]
+
+
+@pytest.mark.parametrize(
+    ("dataset", "name", "n_timesteps", "accuracy", "power"),
+    [
+        ("imagenet", "gac-ms-resnet-18", 4, "64.05", "1.49"),
+        ("imagenet", "gac-ms-resnet-34", 4, "69.77", "2.20"),
+        ("cifar10", "gac-ms-resnet-18-cifar", 6, "96.46", ""),
+    ],
+)
+def test_published_values_are_shown_as_published(
+    results, dataset, name, n_timesteps, accuracy, power
+):
+    widths = [64, 128, 256, 512] if "cifar" in name else [64, 64, 128, 256, 512]
+    paper = altered(
+        results["with"],
+        dataset=dataset,
+        network=name,
+        n_timesteps=n_timesteps,
+        network_arguments={"widths": widths, "encoder": True},
+    )
+    text = to_markdown(gac_power_table({"a": paper}))
+    header, row = (
+        [part.strip() for part in line.split("|")]
+        for line in text.splitlines()
+        if line.startswith(("| network", "| a "))
+    )
+    shown = dict(zip(header, row, strict=True))
+    assert shown["published accuracy (%)"] == accuracy
+    assert shown["published power (mJ)"] == power

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from redundancy.asa_snn_checkpoint import is_asa_snn, mask_notes, translate_asa_snn
+from redundancy.checkpoint_formats.asa_snn import is_asa_snn, mask_notes, translate_asa_snn
+from redundancy.checkpoint_formats.gac import is_gac, translate_gac
+from redundancy.checkpoint_formats.spikingjelly import is_spikingjelly, translate_spikingjelly
 from redundancy.errors import CheckpointError
-from redundancy.gac_checkpoint import is_gac, translate_gac
 from redundancy.registry import Registry
 
 if TYPE_CHECKING:
@@ -62,11 +63,13 @@ def recognise_format(content: Any) -> str:
         return "asa-snn"
     if is_gac(keys):
         return "gac"
+    if is_spikingjelly(keys):
+        return "spikingjelly"
     known = ", ".join(["redundancy", *CHECKPOINT_FORMATS])
     seen = ", ".join(list(keys)[:4]) or f"an object of type {type(content).__name__}"
     raise CheckpointError(
-        f"the checkpoint is of no format that is known here ({known}); it holds {seen}, …. "
-        "Name its format with --checkpoint-format."
+        f"the checkpoint is of no format that is known here ({known}); it holds {seen}, …. A "
+        "network of your own is analysed from Python: redundancy.analyze(network, dataset)."
     )
 
 
@@ -92,3 +95,10 @@ def read_gac(content: Any) -> TranslatedCheckpoint:
     """Translate a state_dict saved by the published GAC code; see `translate_gac`."""
     weights = _flat_state_dict(content) if isinstance(content, Mapping) else {}
     return TranslatedCheckpoint(*translate_gac(weights))
+
+
+@CHECKPOINT_FORMATS.register("spikingjelly")
+def read_spikingjelly(content: Any) -> TranslatedCheckpoint:
+    """Translate a state_dict of a model of SpikingJelly; see `translate_spikingjelly`."""
+    weights = _flat_state_dict(content) if isinstance(content, Mapping) else {}
+    return TranslatedCheckpoint(*translate_spikingjelly(weights), notes_on=mask_notes)

@@ -6,16 +6,14 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from redundancy.checkpoint_formats.renaming import renamed_once
+from redundancy.checkpoint_formats.shapes import gac_network
 from redundancy.errors import CheckpointError
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from redundancy.checkpoint_formats.renaming import Translation
 
-_BLOCKS = {
-    ("layer", (3, 3, 2)): "gac-ms-resnet-18-cifar",
-    ("conv", (2, 2, 2, 2)): "gac-ms-resnet-18",
-    ("conv", (3, 4, 6, 3)): "gac-ms-resnet-34",
-}
+FORM = "gac"
 # Its modules hold one another twice, so that one weight stands under up to four keys.
 _ALIASES = (
     (r"\bseqbn\.module\.", "bn."),
@@ -46,7 +44,7 @@ def is_gac(keys: Iterable[str]) -> bool:
 
 def translate_gac(
     weights: Mapping[str, Any],
-) -> tuple[str, dict[str, Any], dict[str, Tensor], tuple[str, ...]]:
+) -> Translation:
     """Return network, arguments, state_dict and notes of a state_dict of that code.
 
     Parameters
@@ -72,55 +70,15 @@ def translate_gac(
             "the checkpoint has neither the key conv1_s.layer.module.weight (CIFAR) nor "
             "conv2_x.0.bn1.bn.weight (ImageNet), so it is not of format gac"
         )
-    state = _renamed(weights)
-    stage = "conv" if any(key.startswith("conv2_x.") for key in weights) else "layer"
-    blocks = _blocks_of(state)
-    if (stage, blocks) not in _BLOCKS:
-        raise CheckpointError(
-            f"the gac checkpoint has stages of {', '.join(map(str, blocks))} blocks; known are "
-            "(3, 3, 2) for CIFAR, (2, 2, 2, 2) and (3, 4, 6, 3) for ImageNet"
-        )
-    first = _shape(state, "conv1.weight", 4)
-    arguments: dict[str, Any] = {
-        "n_classes": _shape(state, "fc.weight", 2)[0],
-        "input_channels": first[1],
-        "widths": (
-            first[0],
-            *(_shape(state, f"layer{n}.0.conv1.weight", 4)[0] for n in range(1, len(blocks) + 1)),
-        ),
-        "encoder": any(key.startswith("encoder.") for key in state),
-    }
-    if not arguments["encoder"]:
-        note = (
-            "without an encoder, the weights do not say for how many timesteps the network was "
-            "trained; --network-arg n_timesteps=T says it"
-        )
-        return _BLOCKS[stage, blocks], arguments, state, (note,)
-    arguments["n_timesteps"] = _shape(state, "encoder.gate.temporal.2.weight", 2)[0]
-    arguments["gate_kernel"] = _shape(state, "encoder.gate.spatial_channel.0.weight", 4)[-1]
-    return _BLOCKS[stage, blocks], arguments, state, ()
-
-
-def _renamed(weights: Mapping[str, Any]) -> dict[str, Tensor]:
-    import torch
-
-    state: dict[str, Tensor] = {}
-    origin: dict[str, str] = {}
+    pairs = []
     for key, tensor in weights.items():
-        if not isinstance(tensor, torch.Tensor):
-            raise CheckpointError(
-                f"{key} of the gac checkpoint is a {type(tensor).__name__}, not a tensor"
-            )
         name = _our_name(key)
-        if name.startswith("encoder.gate.temporal.") and tensor.dim() == 5:
+        if name.startswith("encoder.gate.temporal.") and getattr(tensor, "ndim", 0) == 5:
             tensor = tensor.flatten(1)  # a 1 x 1 x 1 convolution
-        if name in state and not torch.equal(state[name], tensor):
-            raise CheckpointError(
-                f"the gac checkpoint holds two different values of one weight, under "
-                f"{origin[name]} and {key}; save the network's state_dict() again"
-            )
-        state[name], origin[name] = tensor, key
-    return state
+        pairs.append((key, name, tensor))
+    state = renamed_once(pairs, FORM, same_value_twice=True)
+    network, arguments, notes = gac_network(state, FORM)
+    return network, arguments, state, notes
 
 
 def _our_name(key: str) -> str:
@@ -133,19 +91,3 @@ def _our_name(key: str) -> str:
         if match := re.fullmatch(pattern, plain):
             return match.expand(template)
     return key
-
-
-def _blocks_of(state: Mapping[str, Tensor]) -> tuple[int, ...]:
-    found = {(int(m[1]), int(m[2])) for key in state if (m := re.match(r"layer(\d)\.(\d+)\.", key))}
-    stages = sorted({stage for stage, _ in found})
-    return tuple(len([block for stage, block in found if stage == number]) for number in stages)
-
-
-def _shape(state: Mapping[str, Tensor], key: str, n_dimensions: int) -> tuple[int, ...]:
-    if key not in state or state[key].dim() != n_dimensions:
-        seen = f"shape {tuple(state[key].shape)}" if key in state else "nothing"
-        raise CheckpointError(
-            f"the gac checkpoint must hold what becomes {key}, of {n_dimensions} dimensions; it "
-            f"holds {seen}"
-        )
-    return tuple(int(size) for size in state[key].shape)
