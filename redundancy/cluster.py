@@ -173,7 +173,8 @@ def local_client(n_workers: int) -> Iterator[Client]:
         scheduler = {"cls": Scheduler, "options": options}
         cluster = SpecCluster(workers=workers, scheduler=scheduler, silence_logs=logging.CRITICAL)
         stack.callback(_quietly, cluster.close)
-        client = Client(cluster)
+        # As default client it would also take over how xarray writes files.
+        client = Client(cluster, set_as_default=False)
         stack.callback(_quietly, client.close)
         yield client
 

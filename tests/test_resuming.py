@@ -122,7 +122,7 @@ def test_a_folder_is_written_by_one_at_a_time(tmp_path):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("resume")
-    save_frames(folder / "toy.npz", ToyDataset(160))
+    save_frames(folder / "toy.npz", ToyDataset(96))
     save_network(folder / "net.pt")
     assert run_analyze(*command(folder), "--out", folder / "whole")[0] == 0
     return folder
