@@ -13,23 +13,23 @@ import xarray as xr
 from redundancy import schema
 from redundancy.datasets.base import Dataset, iterate_batches
 from redundancy.errors import StorageError
-from redundancy.estimate import Estimate, estimate
-from redundancy.gathering import Gathered, bins_of
 from redundancy.observation import AnalysisOptions, Observer
 from redundancy.provenance import versions
 from redundancy.recording import Nodes, Recorder
 from redundancy.reduction import Part, describe, reduce_states, results_of
 from redundancy.results import Results
-from redundancy.runners import InProcess, Runner
-from redundancy.shards import Part as DatasetPart
-from redundancy.shards import Plan
+from redundancy.sharding.estimate import Estimate, estimate
+from redundancy.sharding.gathering import Gathered, bins_of
+from redundancy.sharding.plan import Part as DatasetPart
+from redundancy.sharding.plan import Plan
+from redundancy.sharding.runners import InProcess, Runner
 
 if TYPE_CHECKING:
     from torch import nn
 
     from redundancy.checkpoint import Checkpoint
-    from redundancy.kept_states import KeptStates
     from redundancy.recording import Forward
+    from redundancy.sharding.kept_states import KeptStates
 
 Progress = Callable[[int, int], None]
 DEFAULT_BATCH_SIZE = 16
@@ -176,7 +176,7 @@ def analyze(
     progress : callable, optional
         Called with (samples done, samples in all).
     part : Part, optional
-        Only this part of these samples; see :func:`redundancy.merging.merge_results`.
+        Only this part of these samples; see :func:`redundancy.sharding.merging.merge_results`.
     fused : bool
         Whether fused kernels may replace neurons while they are analysed.
     kept : KeptStates, optional

@@ -33,8 +33,8 @@ def merge(sources: tuple[Path, ...], out: Path, overwrite: bool, quiet: bool) ->
     if doubled:
         raise UsageError(f"{doubled[0]} is named twice; each part may be there only once")
     from redundancy.files import full_disk_as_sentence
-    from redundancy.merging import merge_results, samples_of
     from redundancy.results_file import load_results
+    from redundancy.sharding.merging import merge_results, samples_of
 
     merged = merge_results({str(path): load_results(path) for path in sources})
     with full_disk_as_sentence(out.parent, "free some space and merge again"):

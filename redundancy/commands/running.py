@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
     from redundancy.checkpoint import Checkpoint
     from redundancy.datasets.base import Dataset
-    from redundancy.estimate import Estimate
-    from redundancy.kept_states import KeptStates
     from redundancy.observation import AnalysisOptions
     from redundancy.report.output import Selection
     from redundancy.results import Results
-    from redundancy.runners import Runner
-    from redundancy.shards import Part, Plan
+    from redundancy.sharding.estimate import Estimate
+    from redundancy.sharding.kept_states import KeptStates
+    from redundancy.sharding.plan import Part, Plan
+    from redundancy.sharding.runners import Runner
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def analyze_checkpoint(
     place : Place, optional
         Default: nothing is saved, and nothing kept to go on from.
     """
-    from redundancy.shards import Part, Plan
+    from redundancy.sharding.plan import Part, Plan
     from redundancy.sources import check_selection
 
     if options.get("workers") and options.get("scheduler"):
@@ -145,8 +145,8 @@ def _analyze(
 @contextlib.contextmanager
 def _kept(place: Place, options: dict[str, Any]) -> Iterator[KeptStates]:
     """Lock the folder of the results and keep what is done there."""
-    from redundancy.kept_states import KeptStates
     from redundancy.locks import locked
+    from redundancy.sharding.kept_states import KeptStates
 
     with locked(place.folder):
         kept = KeptStates(
@@ -177,8 +177,8 @@ def _runner(
     if not n_workers and not address:
         yield None
         return
-    from redundancy.cluster import ClusterRunner, local_client, remote_client
-    from redundancy.cluster_worker import OpenCheckpoint
+    from redundancy.sharding.cluster import ClusterRunner, local_client, remote_client
+    from redundancy.sharding.worker import OpenCheckpoint
 
     clients = local_client(n_workers) if n_workers else remote_client(str(address))
     with clients as client:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from redundancy import cluster
-from redundancy.cluster import ClusterRunner, local_client, worker_environment
 from redundancy.errors import ClusterError, DataError
 from redundancy.observation import AnalysisOptions
-from redundancy.shards import Plan
+from redundancy.sharding import cluster
+from redundancy.sharding.cluster import ClusterRunner, local_client, worker_environment
+from redundancy.sharding.plan import Plan
 from tests.command_line import run_analyze, save_frames, save_network, start_analyze
 from tests.toy import ToyDataset
 
@@ -125,7 +125,7 @@ def test_one_worker_of_a_cluster_that_others_started(folder, tmp_path, processes
                 [sys.executable, "-m", *arguments, "--no-dashboard", "--scheduler-file", address],
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                cwd=Path(__file__).resolve().parents[1],
+                cwd=Path(__file__).resolve().parents[2],
                 env=environment,
             )
         )

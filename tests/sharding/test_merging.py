@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from redundancy import schema
 from redundancy.errors import ResultsError, UsageError
-from redundancy.estimate import estimate
-from redundancy.gathering import Gathered, Piece
-from redundancy.merging import merge_results, samples_of, samples_text
 from redundancy.results import Results
 from redundancy.results_file import load_results
-from redundancy.runners import Pilot
-from redundancy.shards import SHARD_BATCHES, Part, Plan, Shard
+from redundancy.sharding.estimate import estimate
+from redundancy.sharding.gathering import Gathered, Piece
+from redundancy.sharding.merging import merge_results, samples_of, samples_text
+from redundancy.sharding.plan import SHARD_BATCHES, Part, Plan, Shard
+from redundancy.sharding.runners import Pilot
 from tests.command_line import run_analyze, save_frames, save_network
 from tests.toy import ToyDataset
 
@@ -201,7 +201,7 @@ def test_the_estimate_of_a_million_samples():
 
 
 def test_a_long_analysis_says_what_it_will_take(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr("redundancy.estimate.LONG_SECONDS", 0.0)
+    monkeypatch.setattr("redundancy.sharding.estimate.LONG_SECONDS", 0.0)
     for quiet in ([], ["--quiet"]):
         code, _, err = run_analyze(
             *("energy", folder / "net.pt", "--data", f"frames:{folder / 'toy.npz'}"),

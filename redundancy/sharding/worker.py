@@ -17,12 +17,12 @@ from distributed import Worker, WorkerPlugin
 
 from redundancy.datasets.base import Argument, Dataset
 from redundancy.errors import ClusterError, DataError, RedundancyError
-from redundancy.gathering import Piece
 from redundancy.observation import AnalysisOptions, Bins
 from redundancy.process import keep_heap
 from redundancy.provenance import versions
-from redundancy.runners import InProcess, Pilot
-from redundancy.shards import Plan, Shard
+from redundancy.sharding.gathering import Piece
+from redundancy.sharding.plan import Plan, Shard
+from redundancy.sharding.runners import InProcess, Pilot
 
 if TYPE_CHECKING:
     from torch import nn

@@ -13,9 +13,9 @@ from typing import Any
 from redundancy import schema
 from redundancy.errors import UsageError
 from redundancy.files import full_disk_as_sentence, write_text
-from redundancy.gathering import Gathered, Piece
 from redundancy.nodes import check_version, read_nodes, write_nodes
-from redundancy.shards import Shard
+from redundancy.sharding.gathering import Gathered, Piece
+from redundancy.sharding.plan import Shard
 
 _PREFIX = ".shards-"
 _IDENTITY = "run.json"

@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any
 from distributed import Client, KilledWorker, Nanny, Scheduler, SpecCluster, as_completed
 from distributed.comm.addressing import parse_host_port
 
-from redundancy.cluster_worker import Job, JobPlugin, facts_of, run_pilot, run_shard
 from redundancy.datasets.base import Dataset
 from redundancy.errors import ClusterError, UsageError
-from redundancy.gathering import Piece
 from redundancy.observation import AnalysisOptions, Bins
 from redundancy.provenance import versions
-from redundancy.runners import Pilot, SamplesDone
-from redundancy.shards import Plan, Shard
+from redundancy.sharding.gathering import Piece
+from redundancy.sharding.plan import Plan, Shard
+from redundancy.sharding.runners import Pilot, SamplesDone
+from redundancy.sharding.worker import Job, JobPlugin, facts_of, run_pilot, run_shard
 
 if TYPE_CHECKING:
     from distributed import Future
@@ -50,7 +50,7 @@ class ClusterRunner:
     plan : Plan
     options : AnalysisOptions
     fused : bool
-        See :class:`redundancy.runners.InProcess`.
+        See :class:`redundancy.sharding.runners.InProcess`.
     local : bool
         Whether the workers are processes that belong to this analysis alone.
     """

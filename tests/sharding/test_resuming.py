@@ -15,10 +15,10 @@ import xarray as xr
 from redundancy.analysis import analyze
 from redundancy.errors import StorageError, UsageError
 from redundancy.files import full_disk_as_sentence
-from redundancy.kept_states import KeptStates
 from redundancy.locks import locked
 from redundancy.networks import build_network
 from redundancy.observation import AnalysisOptions
+from redundancy.sharding.kept_states import KeptStates
 from tests.command_line import run_analyze, save_frames, save_network, start_analyze
 from tests.toy import ToyDataset, tiny_network_arguments
 
@@ -225,7 +225,7 @@ def test_memory_does_not_grow_with_the_number_of_samples():
                 capture_output=True,
                 text=True,
                 check=True,
-                cwd=Path(__file__).resolve().parents[1],
+                cwd=Path(__file__).resolve().parents[2],
             ).stdout
         )
         for n_samples in (1_000, 4_000)

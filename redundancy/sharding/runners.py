@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from redundancy.datasets.base import Dataset
 from redundancy.devices import device_of
 from redundancy.errors import UsageError
-from redundancy.gathering import Piece
 from redundancy.network_observer import NetworkObserver
 from redundancy.observation import AnalysisOptions, Bins, merge_states
-from redundancy.shards import Plan, Shard, observe_shard
+from redundancy.sharding.gathering import Piece
+from redundancy.sharding.plan import Plan, Shard, observe_shard
 
 if TYPE_CHECKING:
     from torch import nn

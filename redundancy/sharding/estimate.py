@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from redundancy.gathering import Gathered
-from redundancy.runners import Pilot
-from redundancy.shards import SHARD_BATCHES, Plan
+from redundancy.sharding.gathering import Gathered
+from redundancy.sharding.plan import SHARD_BATCHES, Plan
+from redundancy.sharding.runners import Pilot
 
 # Analyses shorter than this begin without an announcement.
 LONG_SECONDS = 60.0

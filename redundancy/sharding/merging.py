@@ -15,7 +15,7 @@ from redundancy.errors import ResultsError, UsageError
 from redundancy.nodes import CONTENTS, nodes_of, spiking_layers
 from redundancy.observation import merge_states
 from redundancy.results import Results
-from redundancy.shards import Shard
+from redundancy.sharding.plan import Shard
 
 # Attributes that parts must agree in, and what to call them.
 _SAME = {

@@ -10,7 +10,7 @@ import xarray as xr
 from redundancy.nodes import spiking_layers
 from redundancy.observation import Bins, merge_states
 from redundancy.recording import Nodes
-from redundancy.shards import Shard
+from redundancy.sharding.plan import Shard
 from redundancy.stats import MembranePotentialDistribution
 
 
