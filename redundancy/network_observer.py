@@ -36,8 +36,8 @@ class NetworkObserver:
     fused : bool, default True
         Whether neurons may be replaced, while a batch runs, by fused sweeps that do the
         neuron and its statistics at once, where that is exactly the same: SpikingJelly's
-        IF, LIF and parametric LIF, in float32 on the CPU. The results are the same to the
-        bit either way.
+        IF, LIF and parametric LIF, in float32 on the CPU; and average poolings of 2 x 2 by
+        faster ones. The results are the same to the bit either way.
     """
 
     def __init__(

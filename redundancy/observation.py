@@ -267,7 +267,8 @@ def _joined(parts: Iterable[xr.Dataset]) -> xr.Dataset:
     coordinates: dict[Any, Any] = {}
     attributes: dict[Any, Any] = {}
     for part in parts:
-        variables.update(part.data_vars)
-        coordinates.update(part.coords)
+        # Variables as such: arrays with coordinates would be aligned, which they are.
+        variables.update({name: part.variables[name] for name in part.data_vars})
+        coordinates.update({name: part.variables[name] for name in part.coords})
         attributes.update(part.attrs)
     return xr.Dataset(variables, coordinates, attributes)

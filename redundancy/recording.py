@@ -15,6 +15,7 @@ from redundancy import schema
 from redundancy.devices import device_of
 from redundancy.errors import RecordingError, UsageError
 from redundancy.forward import default_forward, is_multi_step, reset_state
+from redundancy.fused_pooling import FastPooling
 from redundancy.network_checks import (
     check_same_output,
     refuse_compiled,
@@ -61,7 +62,8 @@ class Recorder:
         the network's output. By default one call for multi-step networks and a loop
         over time for single-step ones (:func:`redundancy.forward.default_forward`).
     fused : bool, default False
-        Whether :meth:`sweep` may replace neurons by fused sweeps that do exactly the same.
+        Whether :meth:`sweep` may replace neurons by fused sweeps that do exactly the same,
+        and average poolings by faster ones.
 
     Raises
     ------
@@ -101,6 +103,7 @@ class Recorder:
             for name, adapter in find_spiking_layers(network).items()
             for module in [modules.get(name, network)]
         ]
+        self._poolings = [FastPooling(module) for module in modules.values()] if fused else []
         self._synapses = SynapseProbes(network, self._forward)
 
     def __enter__(self) -> Recorder:
@@ -235,7 +238,7 @@ class Recorder:
             )
             self._synapses.trace(inputs)
             bare = None if self._verified else self._run_bare(inputs)
-            output = self._run_hooked(inputs)
+            output = self._run_hooked(inputs, self._poolings if sweeper is not None else [])
             if bare is not None:
                 check_same_output(bare, output)
                 self._verified = True
@@ -249,7 +252,7 @@ class Recorder:
         with torch.random.fork_rng(_devices(inputs)):
             return self._forward(self._network, inputs)
 
-    def _run_hooked(self, inputs: Tensor) -> Tensor:
+    def _run_hooked(self, inputs: Tensor, poolings: Sequence[FastPooling]) -> Tensor:
         reset_state(self._network)
         counter = itertools.count()
         with contextlib.ExitStack() as hooks:
@@ -258,6 +261,9 @@ class Recorder:
                     hooks.callback(handle.remove)
             for handle in self._synapses.attach(inputs.shape[1]):
                 hooks.callback(handle.remove)
+            for pooling in poolings:
+                for replaced in pooling.attach():
+                    hooks.callback(replaced.remove)
             return self._forward(self._network, inputs)
 
     def _assemble(

@@ -11,6 +11,7 @@ import numpy as np
 
 from redundancy import schema
 from redundancy.fused import carried_before, fusable, is_watched, takes
+from redundancy.fused_pooling import Replaced
 from redundancy.probe import (
     Call,
     Probe,
@@ -23,24 +24,13 @@ from redundancy.stats.membrane_potential import MembranePotentialDistribution
 from redundancy.stats.sweep import Foreground, NeuronParameters, SweepBuilder
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
 # Begins the sweep of a layer: its name, attributes, shape (sample, time, channel[, y, x]) and
 # the data type of its potentials.
 Sweeper = Callable[[str, dict[str, Any], tuple[int, ...], "np.dtype[Any]"], SweepBuilder]
 
 FUSED, GENERAL = "fused", "general"
-
-
-class _Replaced:
-    """A module's own forward, put back where another stood in for it."""
-
-    def __init__(self, module: nn.Module, forward: Callable[..., Any]) -> None:
-        self._module = module
-        module.forward = forward
-
-    def remove(self) -> None:
-        del self._module.forward
 
 
 @dataclass(eq=False)
@@ -76,7 +66,7 @@ class SweepProbe(Probe):
             yield from super().attach(counter)
             return
         self.calls, self._counter = [], counter
-        yield _Replaced(self.module, functools.partial(self._run_fused, neuron))
+        yield Replaced(self.module, functools.partial(self._run_fused, neuron))
 
     def _run_fused(self, neuron: NeuronParameters, *args: Any, **kwargs: Any) -> Any:
         import torch

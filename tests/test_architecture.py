@@ -40,6 +40,7 @@ FLOORS = (
         "probe",
         "sweep_probe",
         "fused",
+        "fused_pooling",
         "synapses",
         "recording",
         "checkpoint",

@@ -111,6 +111,12 @@ def _compile_common() -> Any:
         n_times, n_rows, n_words = rows.shape
         for row in numba.prange(n_times * n_rows):
             time, first = row // n_rows, row % n_rows
+            if n_words == 1:
+                # Both halves of the table: of that, a compiler makes vectors.
+                word = rows[time, first, 0]
+                for second in range(n_rows):
+                    counts[time, first, second] = popcount(word & rows[time, second, 0])
+                continue
             for second in range(first + 1):
                 total = np.uint64(0)
                 for word in range(n_words):

@@ -118,7 +118,7 @@ def _totals(recording: xr.Dataset) -> dict[str, NDArray[np.float64]]:
 
     if schema.INPUT_NONZERO in recording:
         return {
-            _PREFIX + name: recording[name]
+            _PREFIX + name: recording.variables[name]
             .transpose(schema.SAMPLE, schema.SYNAPSE)
             .values.astype(np.float64)
             for name in SYNAPTIC

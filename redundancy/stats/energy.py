@@ -46,10 +46,12 @@ class SynapticOperations:
         variables = {
             name: state_variable(
                 (schema.SYNAPSE,),
-                recording[name].transpose(schema.SAMPLE, schema.SYNAPSE).values.sum(axis=0),
+                recording.variables[name]
+                .transpose(schema.SAMPLE, schema.SYNAPSE)
+                .values.sum(axis=0),
                 "sum",
-                recording[name].attrs["long_name"],
-                recording[name].attrs["units"],
+                recording.variables[name].attrs["long_name"],
+                recording.variables[name].attrs["units"],
             )
             for name in _SUMMED
         }

@@ -35,6 +35,9 @@ def pool_events(frames: NDArray[Any], size: tuple[int, int]) -> NDArray[np.bool_
     events: NDArray[np.bool_] = (frames != 0).any(axis=2)
     for axis, n_cells in ((2, size[0]), (3, size[1])):
         n_pixels = events.shape[axis]
+        if n_pixels % n_cells == 0:
+            events = _any_of_neighbours(events, axis, n_pixels // n_cells)
+            continue
         cells = np.arange(n_cells)
         start, stop = cells * n_pixels // n_cells, -(-(cells + 1) * n_pixels // n_cells)
         totals = np.cumsum(events, axis=axis, dtype=np.int32)
@@ -43,6 +46,16 @@ def pool_events(frames: NDArray[Any], size: tuple[int, int]) -> NDArray[np.bool_
         outside = totals.take(before, axis=axis) * (start > 0).reshape(shape)
         events = totals.take(stop - 1, axis=axis) > outside
     return events
+
+
+def _any_of_neighbours(events: NDArray[np.bool_], axis: int, n_pixels: int) -> NDArray[np.bool_]:
+    """Return where any of so many pixels next to each other along an axis has an event."""
+    found = events
+    for first in range(n_pixels):
+        place: list[slice] = [slice(None)] * events.ndim
+        place[axis] = slice(first, None, n_pixels)
+        found = events[tuple(place)] if first == 0 else found | events[tuple(place)]
+    return found
 
 
 def with_foreground(layer: xr.Dataset, frames: NDArray[Any]) -> xr.Dataset:
@@ -96,7 +109,7 @@ class SpatialRates:
 
     def observe_sweep(self, sweep: LayerSweep) -> xr.Dataset:
         """Return the state of :meth:`observe` from the sweep of a batch."""
-        everywhere, inside = sweep.fired.sum(0).transpose(2, 0, 1)
+        everywhere, inside = (sweep.fired[..., column].sum(0) for column in range(2))
         cells = sweep.foreground_cells
         if cells is None:
             nowhere = np.zeros_like(inside)

@@ -102,7 +102,7 @@ class SweepBuilder:
         self._counts = np.zeros((n_times, n_channels, size), np.int64)
         self._bins = np.zeros((n_times, n_channels, n_bins + 3), np.int64)
         self._sums, self._fired = np.zeros((rows, 6)), np.zeros((rows, 2), np.int64)
-        self._bits = np.zeros((rows, n_words), np.uint64)
+        self._bits = np.zeros(rows * n_words, np.uint64)
         self._first_potential = np.zeros(self._counts.shape, dtype)
         self._first_spikes = np.zeros(self._counts.shape, np.uint8)
         self._outputs = (
@@ -190,15 +190,15 @@ class SweepBuilder:
     def finish(self) -> LayerSweep:
         """Return the sweep of all timesteps."""
         n_samples, n_times, n_channels = self._shape[:3]
-        rows = (n_samples, n_times, n_channels)
+        rows = (n_channels, n_times, n_samples)
         maps = (schema.Y, schema.X) if len(self._shape) == 5 else ()
         return LayerSweep(
             attributes=self._attributes,
             dims=(schema.TIME, schema.CHANNEL, *maps),
             spike_counts=self._counts.reshape(self._shape[1:]),
             bins=self._bins,
-            sums=self._sums.reshape(*rows, 6),
-            fired=self._fired.reshape(*rows, 2),
+            sums=self._sums.reshape(*rows, 6).transpose(2, 1, 0, 3),
+            fired=self._fired.reshape(*rows, 2).transpose(2, 1, 0, 3),
             bits=self._bits.reshape(n_times, n_channels, n_samples, -1),
             foreground_cells=self._cells,
             first_potential=self._first_potential,

@@ -17,6 +17,7 @@ import numpy as np
 
 from redundancy.compiling import compiled
 from redundancy.stats.bit_kernels import popcount
+from redundancy.stats.vector_rows import LANES, fire_vectors, pack_vectors, sum_vectors
 
 # Columns of the sums of a row.
 DEVIATION, DEVIATION_SQUARE, SQUARED_ERROR, SQUARED_ERROR_SCALED, LEAST, MOST = range(6)
@@ -26,115 +27,64 @@ UNDER, OVER, NOT_A_NUMBER = range(3)
 IF, LIF, LIF_UNDECAYED_INPUT, PLIF, PLIF_UNDECAYED_INPUT = range(5)
 # What is binned.
 PRE_FIRE, INPUT, POST_RESET = range(3)
-# Rows are summed in blocks of so many neurons: buffers stay in the fastest cache.
+# Rows are swept in blocks of so many neurons: buffers stay in the fastest cache.
 BLOCK = 1024
 # Indices are unsigned: a signed one may count from the end, which no loop of vectors can.
-_BLOCK, _WORD = np.uint64(BLOCK), np.uint64(64)
-# Shorter rows are summed one by one.
-_SHORT = 16
-# A histogram of few bins is counted in so many parts: adding to one number again at once
+_BLOCK, _WORD, _LANES = np.uint64(BLOCK), np.uint64(64), np.uint64(LANES)
+# A histogram of few bins is counted in several parts: adding to one number again at once
 # would wait for the last time.
-_PARTS = 4
-_FEW_BINS = 2048
-# A float64 without its sign, as an integer.
-_MAGNITUDE = np.int64(0x7FFFFFFFFFFFFFFF)
-_INFINITE = np.int64(0x7FF0000000000000)
-# Powers of two from -_LARGEST to _LARGEST; sums of larger or smaller numbers go the slow way.
-_LARGEST = 1000
-_POWERS = 2.0 ** np.arange(-_LARGEST, _LARGEST + 1.0)
+_FEW_BINS, _MANY_PARTS, _SOME_PARTS = 512, 8, 4
+_MANY_BINS = 2048
+_SHORT = 64
 
 _row = numba.njit(nogil=True, forceinline=True)
 
 
 @_row  # type: ignore[untyped-decorator]
-def _sum_block(terms: Any, bits: Any, size: Any, squared: bool) -> Any:
-    """Return the sum of numbers, or of their squares, as exactly as float64 holds it.
-
-    Integers of 64 bits add in any order to the same sum, which is why a compiler may make
-    vectors of them; they are scaled by the power of two that the largest number allows.
-    """
-    slow = 0.0
-    if size < _SHORT:
-        for place in range(size):
-            slow += terms[place] * terms[place] if squared else terms[place]
-        return slow
-    largest = np.int64(0)
-    for place in range(size):
-        largest = max(largest, bits[place] & _MAGNITUDE)
-    exponent = (largest >> 52) - 1022
-    power = (62 - 10 - 2 * exponent) if squared else (62 - 10 - exponent)
-    if abs(power) > _LARGEST or exponent > _LARGEST:
-        for place in range(size):
-            slow += terms[place] * terms[place] if squared else terms[place]
-        return slow
-    scale = _POWERS[power + _LARGEST]
-    total = np.int64(0)
-    if squared:
-        for place in range(size):
-            total += np.int64(np.rint(terms[place] * terms[place] * scale))
-    else:
-        for place in range(size):
-            total += np.int64(np.rint(terms[place] * scale))
-    return np.float64(total) * _POWERS[_LARGEST - power]
+def _n_parts(size: Any, n_counters: Any) -> int:
+    if size < _SHORT or n_counters > _MANY_BINS:
+        return 1
+    return _MANY_PARTS if n_counters <= _FEW_BINS else _SOME_PARTS
 
 
 @_row  # type: ignore[untyped-decorator]
-def _extremes(terms: Any, bits: Any, size: Any) -> tuple[float, float]:
-    """Return the least and the greatest number that is not NaN; `terms` has room for one more."""
-    least, most = np.inf, -np.inf
-    if size >= _SHORT:
-        low, high = _MAGNITUDE, ~_MAGNITUDE
-        for place in range(size):
-            # As integers of the same order as the numbers, of which vectors can be made.
-            ordered = bits[place] ^ ((bits[place] >> 63) & _MAGNITUDE)
-            low = min(low, ordered)
-            high = max(high, ordered)
-        if high <= _INFINITE and low >= ~_INFINITE:
-            bits[size] = low ^ ((low >> 63) & _MAGNITUDE)
-            least = terms[size]
-            bits[size] = high ^ ((high >> 63) & _MAGNITUDE)
-            return least, terms[size]
-    for place in range(size):
-        least = terms[place] if terms[place] < least else least
-        most = terms[place] if terms[place] > most else most
-    return least, most
+def _rows_ahead(size: Any) -> Any:
+    """Return which of the next rows to ask memory for: a block's worth ahead."""
+    return max(np.uint64(1), _BLOCK // size)
 
 
 @_row  # type: ignore[untyped-decorator]
-def _sum_values(
-    values: Any, start: Any, size: Any, origin: float, terms: Any, bits: Any, sums: Any, row: Any
-) -> None:
-    """Add the deviations of a block from an origin to the sums of its row."""
-    for place in range(size):
-        terms[place] = np.float64(values[start + place]) - origin
-    sums[row, DEVIATION] += _sum_block(terms, bits, size, False)
-    sums[row, DEVIATION_SQUARE] += _sum_block(terms, bits, size, True)
-    least, most = _extremes(terms, bits, size)
-    sums[row, LEAST] = min(sums[row, LEAST], least)
-    sums[row, MOST] = max(sums[row, MOST], most)
+def _sum_rest(
+    values: Any, start: Any, potentials: Any, first: Any, words: Any, bits_at: Any, begin: Any,
+    end: Any, threshold: float, counts: Any, counted: Any, sums: Any,
+) -> None:  # fmt: skip
+    """Add the neurons behind the last whole vector of a block to its sums."""
+    for place in range(begin, end):
+        bit = bits_at + place
+        fires = (words[bit // _WORD] >> (bit % _WORD)) & np.uint64(1)
+        spike = np.float64(fires)
+        deviation = np.float64(values[start + place]) - threshold
+        potential = np.float64(potentials[first + place])
+        error, scaled = potential - spike, potential - threshold * spike
+        sums[DEVIATION] += deviation
+        sums[DEVIATION_SQUARE] += deviation * deviation
+        sums[SQUARED_ERROR] += error * error
+        sums[SQUARED_ERROR_SCALED] += scaled * scaled
+        value = np.float64(values[start + place])
+        sums[LEAST] = value if value < sums[LEAST] else sums[LEAST]
+        sums[MOST] = value if value > sums[MOST] else sums[MOST]
+        counts[counted + place] += np.int32(fires)
 
 
 @_row  # type: ignore[untyped-decorator]
-def _sum_errors(
-    values: Any, start: Any, spikes: Any, first: Any, size: Any, height: float, terms: Any,
-    bits: Any,
-) -> Any:  # fmt: skip
-    """Return the sum of (U - height * S)^2 over a block."""
-    for place in range(size):
-        spike = np.float64(spikes[first + place])
-        terms[place] = np.float64(values[start + place]) - height * spike
-    return _sum_block(terms, bits, size, True)
-
-
-@_row  # type: ignore[untyped-decorator]
-def _count_bins(values: Any, start: Any, size: Any, rules: Any, places: Any, counts: Any) -> None:
-    """Add a block to the counts (part, bin) of bins about an origin, which is an edge.
+def _find_bins(values: Any, start: Any, begin: Any, end: Any, rules: Any, places: Any) -> None:
+    """Write the place of each value among counters of bins about an origin, which is an edge.
 
     The inverse of the width is 0 unless it is exact, and a product with it the quotient.
     """
     _, origin, width, inverse, n_below, n_above, closed = rules
     n_bins = n_below + n_above
-    for place in range(size):
+    for place in range(begin, end):
         deviation = np.float64(values[start + place]) - origin
         quotient = deviation * inverse if inverse != 0.0 else deviation / width
         # A difference of floats has the right sign, so the origin is exact; the quotient of
@@ -149,76 +99,112 @@ def _count_bins(values: Any, start: Any, size: Any, rules: Any, places: Any, cou
         over = np.float64(n_bins + OVER) if bin_ >= n_bins else bin_
         bin_ = np.float64(n_bins + UNDER) if bin_ < 0.0 else over
         bin_ = bin_ if bin_ == bin_ else np.float64(n_bins + NOT_A_NUMBER)
-        places[place] = np.int32(bin_)
-    last = np.uint64(len(counts) - 1)
-    for place in range(size):
-        counts[place & last, places[place]] += 1
+        places[place] = np.uint32(bin_)
 
 
 @_row  # type: ignore[untyped-decorator]
-def _pack_block(
-    spikes: Any, first: Any, size: Any, counts: Any, time: Any, channel: Any, begin: Any,
-    words: Any, row: Any, inside: Any, frame: Any, fired: Any, total: Any,
-) -> None:  # fmt: skip
-    """Count a block's spikes, in all and where marked, and keep them as bits."""
-    for place in range(size):
-        counts[time, channel, begin + place] += spikes[first + place] != 0
-    n_fired, n_marked = np.uint64(0), np.uint64(0)
-    for index in range((size + np.uint64(63)) // _WORD):
-        at = first + _WORD * index
-        n_bits = min(_WORD, size - _WORD * index)
-        word = np.uint64(0)
-        if n_bits == _WORD:
-            for bit in range(_WORD):
-                word |= np.uint64(spikes[at + bit] != 0) << bit
-        else:
-            for bit in range(n_bits):
-                word |= np.uint64(spikes[at + bit] != 0) << bit
-        place = begin // _WORD + index
-        words[row, place] = word
-        n_fired += popcount(word)
-        n_marked += popcount(word & inside[frame, place])
-    fired[total, 0] += np.int64(n_fired)
-    fired[total, 1] += np.int64(n_marked)
+def _pack(spikes: Any, at: Any, size: Any, words: Any, bits_at: Any) -> None:
+    """Write the spikes of a block as bits."""
+    n_vectors = size // _LANES
+    pack_vectors(spikes, at, n_vectors, words, bits_at // _LANES)
+    for place in range(n_vectors * _LANES, size):
+        bit = bits_at + place
+        words[bit // _WORD] |= np.uint64(spikes[at + place] != 0) << (bit % _WORD)
 
 
 @_row  # type: ignore[untyped-decorator]
-def _sweep_row(
-    potentials: Any, start: Any, values: Any, first: Any, spikes: Any, place: Any, rules: Any,
-    outputs: Any, buffers: Any, n_samples: Any, sample: Any, time: Any, channel: Any,
+def _sweep_block(
+    values: Any, start: Any, potentials: Any, first: Any, size: Any, rules: Any,
+    words: Any, bits_at: Any, begin: Any, n_parts: int, buffers: Any, written: Any, ahead: Any,
 ) -> None:  # fmt: skip
-    """Add a row to everything that is kept of its sample, timestep and channel."""
-    counts, sums, fired, words, inside = outputs
-    terms, bits, places, histogram = buffers
-    n_times, n_channels = np.uint64(counts.shape[0]), np.uint64(counts.shape[1])
-    size = np.uint64(counts.shape[2])
-    frame = sample * n_times + time
-    total = frame * n_channels + channel
-    packed = (time * n_channels + channel) * n_samples + sample
+    """Make the sums of a block, of which the spikes are kept as bits, and count the rest."""
+    found, places, parts, counts = buffers
+    threshold, origin, _, inverse, n_below, n_above, closed = rules
+    n_vectors = size // _LANES
+    whole = n_vectors * _LANES
+    # A product with a number below 1 may be rounded to 0, which vectors do not look for.
+    as_vectors = closed and inverse >= 1.0
+    sum_vectors(
+        values, start, potentials, first, words, bits_at // _LANES, n_vectors, threshold, origin,
+        inverse, n_below, n_below + n_above, n_parts, counts, begin, places, found, written,
+        ahead,
+    )  # fmt: skip
+    _sum_rest(
+        values, start, potentials, first, words, bits_at, whole, size, threshold, counts,
+        begin, found,
+    )  # fmt: skip
+    _find_bins(values, start, whole if as_vectors else np.uint64(0), size, rules, places)
+    for place in range(size):
+        parts[places[place]] += 1
+
+
+@_row  # type: ignore[untyped-decorator]
+def _correct_errors(
+    potentials: Any, spikes: Any, at: Any, size: Any, threshold: float, sums: Any
+) -> None:
+    """Make the errors of a block anew if spikes are higher than 1."""
+    highest = np.uint8(0)
+    for place in range(size):
+        highest = max(highest, spikes[at + place])
+    if highest <= 1:
+        return
+    sums[SQUARED_ERROR] = sums[SQUARED_ERROR_SCALED] = 0.0
+    for place in range(size):
+        potential, spike = np.float64(potentials[at + place]), np.float64(spikes[at + place])
+        error, scaled = potential - spike, potential - threshold * spike
+        sums[SQUARED_ERROR] += error * error
+        sums[SQUARED_ERROR_SCALED] += scaled * scaled
+
+
+@_row  # type: ignore[untyped-decorator]
+def _keep_sums(found: Any, threshold: float, sums: Any, row: Any) -> None:
+    """Add the sums of a block to its row."""
     for column in range(LEAST):
-        sums[total, column] = 0.0
-    sums[total, LEAST], sums[total, MOST] = np.inf, -np.inf
-    fired[total, 0] = fired[total, 1] = 0
-    for begin in range(np.uint64(0), size, _BLOCK):
-        n = min(_BLOCK, size - begin)
-        _sum_values(values, first + begin, n, rules[0], terms, bits, sums, total)
-        for column, height in ((SQUARED_ERROR, 1.0), (SQUARED_ERROR_SCALED, rules[0])):
-            sums[total, column] += _sum_errors(
-                potentials, start + begin, spikes, place + begin, n, height, terms, bits
-            )
-        _count_bins(values, first + begin, n, rules, places, histogram)
-        _pack_block(
-            spikes, place + begin, n, counts, time, channel, begin, words, packed, inside, frame,
-            fired, total,
-        )  # fmt: skip
+        sums[row, column] += found[column]
+    sums[row, LEAST] = min(sums[row, LEAST], found[LEAST] - threshold)
+    sums[row, MOST] = max(sums[row, MOST], found[MOST] - threshold)
+
+
+@_row  # type: ignore[untyped-decorator]
+def _begin_row(sums: Any, row: Any) -> None:
+    for column in range(LEAST):
+        sums[row, column] = 0.0
+    sums[row, LEAST], sums[row, MOST] = np.inf, -np.inf
+
+
+@_row  # type: ignore[untyped-decorator]
+def _count_row(
+    words: Any, at: Any, n_words: Any, inside: Any, frame: Any, fired: Any, row: Any
+) -> None:
+    """Count a row's spikes, in all and where marked."""
+    n_fired, n_marked = np.uint64(0), np.uint64(0)
+    for index in range(n_words):
+        n_fired += popcount(words[at + index])
+        n_marked += popcount(words[at + index] & inside[frame, index])
+    fired[row, 0], fired[row, 1] = np.int64(n_fired), np.int64(n_marked)
+
+
+@_row  # type: ignore[untyped-decorator]
+def _end_step(
+    parts: Any, n_parts: int, spiked: Any, histogram: Any, counts: Any, time: Any, channel: Any
+) -> None:
+    """Add what was counted of all samples to a timestep's counts, and count anew."""
+    n_counters = histogram.shape[2]
+    for part in range(n_parts):
+        for place in range(n_counters):
+            histogram[time, channel, place] += parts[part * n_counters + place]
+            parts[part * n_counters + place] = 0
+    for place in range(np.uint64(counts.shape[2])):
+        counts[time, channel, place] += spiked[place]
+        spiked[place] = 0
 
 
 # Spike counts (time, channel, position), histogram (time, channel, bin), sums (row, 6) and
-# spikes (row, 2: all and marked), rows being (sample, time, channel); bits (row, word), rows
-# being (time, channel, sample); marked positions (row, word), rows being (sample, time);
+# spikes (row, 2: all and marked), rows being (channel, time, sample); bits, flat as (row, word),
+# rows being (time, channel, sample); marked positions (row, word), rows being (sample, time);
 # potentials and spikes of the first sample (time, channel, position).
 _OUTPUTS = (
-    "int64[:,:,::1], int64[:,:,::1], float64[:,::1], int64[:,::1], uint64[:,::1], "
+    "int64[:,:,::1], int64[:,:,::1], float64[:,::1], int64[:,::1], uint64[::1], "
     "uint64[:,::1], {0}[:,:,::1], uint8[:,:,::1]"
 )
 _RULES = "float64[::1], float64[::1], float64, float64, int64, int64, boolean"
@@ -243,30 +229,40 @@ def sweep_kernel(dtype: str) -> Any:
         n_above: Any, closed: Any, counts: Any, histogram: Any, sums: Any, fired: Any,
         words: Any, inside: Any, first_potential: Any, first_spikes: Any,
     ) -> None:  # fmt: skip
-        size = np.uint64(counts.shape[2])
-        n_parts = _PARTS if histogram.shape[2] <= _FEW_BINS else 1
+        size, n_channels = np.uint64(counts.shape[2]), np.uint64(counts.shape[1])
+        all_times, n_words = np.uint64(counts.shape[0]), np.uint64(inside.shape[1])
+        n_parts = _n_parts(size, histogram.shape[2])
         for index in numba.prange(counts.shape[1]):
             channel = np.uint64(index)
-            terms, places = np.empty(BLOCK + 1), np.empty(BLOCK, np.int32)
-            parts = np.empty((n_parts, histogram.shape[2]), np.int64)
             rules = (threshold[index], origin[index], width, inverse, n_below, n_above, closed)
-            outputs = (counts, sums, fired, words, inside)
-            buffers = (terms, terms.view(np.int64), places, parts)
+            found, places = np.empty(6), np.empty(BLOCK, np.uint32)
+            parts = np.zeros(n_parts * histogram.shape[2], np.int32)
+            spiked = np.zeros(size, np.int32)
+            buffers = (found, places, parts, spiked)
             for step in range(n_times):
                 time = began + step
-                parts[:] = 0
                 for sample in range(n_samples):
                     at = step * strides[0] + sample * strides[1] + channel * strides[2]
-                    _sweep_row(
-                        potentials, at, values, at, spikes, at, rules, outputs, buffers,
-                        n_samples, sample, time, channel,
-                    )  # fmt: skip
+                    frame = sample * all_times + time
+                    row = (channel * all_times + time) * n_samples + sample
+                    word = ((time * n_channels + channel) * n_samples + sample) * n_words
+                    _begin_row(sums, row)
+                    for begin in range(np.uint64(0), size, _BLOCK):
+                        n, bits_at = min(_BLOCK, size - begin), word * _WORD + begin
+                        _pack(spikes, at + begin, n, words, bits_at)
+                        _sweep_block(
+                            values, at + begin, potentials, at + begin, n, rules,
+                            words, bits_at, begin, n_parts, buffers, potentials,
+                            at + begin + strides[1] * _rows_ahead(size),
+                        )  # fmt: skip
+                        _correct_errors(potentials, spikes, at + begin, n, threshold[index], found)
+                        _keep_sums(found, threshold[index], sums, row)
+                    _count_row(words, word, n_words, inside, frame, fired, row)
                     if sample == 0:
                         for place in range(size):
                             first_potential[time, channel, place] = potentials[at + place]
                             first_spikes[time, channel, place] = spikes[at + place]
-                for part in range(n_parts):
-                    histogram[time, channel] += parts[part]
+                _end_step(parts, n_parts, spiked, histogram, counts, time, channel)
 
     return sweep
 
@@ -300,20 +296,25 @@ def _charge(
 
 @_row  # type: ignore[untyped-decorator]
 def _fire(
-    potentials: Any, size: Any, threshold: Any, reset: Any, soft: bool, spikes: Any, output: Any,
-    at: Any, carried: Any, held: Any,
+    potentials: Any, size: Any, threshold: Any, reset: Any, soft: bool, output: Any, at: Any,
+    carried: Any, held: Any, words: Any, bits_at: Any, currents: Any, ahead: Any,
 ) -> None:  # fmt: skip
-    """Write S of a row, as bytes and as the layer's output, and the potential carried on."""
-    one = np.float32(1.0)
-    for place in range(size):
+    """Write S of a block, as the layer's output and as bits, and the potential carried on."""
+    n_vectors, one = size // _LANES, np.float32(1.0)
+    fire_vectors(
+        potentials, n_vectors, threshold, reset, soft, output, at, carried, held, words,
+        bits_at // _LANES, currents, ahead,
+    )  # fmt: skip
+    for place in range(n_vectors * _LANES, size):
         fires = potentials[place] >= threshold
-        spikes[place] = np.uint8(fires)
         spike = one if fires else np.float32(0.0)
         output[at + place] = spike
         if soft:
             carried[held + place] = potentials[place] - spike * threshold
         else:
             carried[held + place] = spike * reset + (one - spike) * potentials[place]
+        bit = bits_at + place
+        words[bit // _WORD] |= np.uint64(fires) << (bit % _WORD)
 
 
 @functools.cache
@@ -338,39 +339,50 @@ def neuron_kernel() -> Any:
         first_spikes: Any,
     ) -> None:  # fmt: skip
         size, n_channels = np.uint64(counts.shape[2]), np.uint64(counts.shape[1])
-        base = np.float32(0.0) if soft else reset
-        n_parts = _PARTS if histogram.shape[2] <= _FEW_BINS else 1
-        zero = np.uint64(0)
+        n_times, n_words = np.uint64(counts.shape[0]), np.uint64(inside.shape[1])
+        # Rows lie too far apart for the processor to foresee the next.
+        stride = n_channels * size * _rows_ahead(size)
+        base, zero = np.float32(0.0) if soft else reset, np.uint64(0)
+        n_parts = _n_parts(size, histogram.shape[2])
         for index in numba.prange(counts.shape[1]):
             channel = np.uint64(index)
-            terms, places = np.empty(BLOCK + 1), np.empty(BLOCK, np.int32)
-            parts = np.empty((n_parts, histogram.shape[2]), np.int64)
-            potentials, spikes = np.empty(size, np.float32), np.empty(size, np.uint8)
             rules = (threshold[index], origin[index], width, inverse, n_below, n_above, closed)
-            outputs = (counts, sums, fired, words, inside)
-            buffers = (terms, terms.view(np.int64), places, parts)
-            for time in range(np.uint64(counts.shape[0])):
-                parts[:] = 0
+            found, places = np.empty(6), np.empty(BLOCK, np.uint32)
+            parts = np.zeros(n_parts * histogram.shape[2], np.int32)
+            spiked, potentials = np.zeros(size, np.int32), np.empty(BLOCK, np.float32)
+            buffers = (found, places, parts, spiked)
+            for time in range(n_times):
                 for sample in range(n_samples):
-                    held = (sample * n_channels + channel) * size
-                    at = time * n_samples * n_channels * size + held
-                    _charge(currents, at, carried, held, size, kind, rate, base, potentials)
-                    _fire(
-                        potentials, size, fires_at, reset, soft, spikes, output, at, carried, held
-                    )
-                    values, first = potentials, zero
-                    if quantity == INPUT:
-                        values, first = currents, at
-                    elif quantity == POST_RESET:
-                        values, first = carried, held
-                    _sweep_row(
-                        potentials, zero, values, first, spikes, zero, rules, outputs, buffers,
-                        n_samples, sample, time, channel,
-                    )  # fmt: skip
-                    if sample == 0:
-                        first_potential[time, channel] = potentials
-                        first_spikes[time, channel] = spikes
-                for part in range(n_parts):
-                    histogram[time, channel] += parts[part]
+                    frame = sample * n_times + time
+                    row = (channel * n_times + time) * n_samples + sample
+                    word = ((time * n_channels + channel) * n_samples + sample) * n_words
+                    _begin_row(sums, row)
+                    for begin in range(zero, size, _BLOCK):
+                        n, bits_at = min(_BLOCK, size - begin), word * _WORD + begin
+                        held = (sample * n_channels + channel) * size + begin
+                        at = time * n_samples * n_channels * size + held
+                        ahead = at + stride
+                        _charge(currents, at, carried, held, n, kind, rate, base, potentials)
+                        _fire(
+                            potentials, n, fires_at, reset, soft, output, at, carried, held,
+                            words, bits_at, currents, ahead,
+                        )  # fmt: skip
+                        values, first = potentials, zero
+                        if quantity == INPUT:
+                            values, first = currents, at
+                        elif quantity == POST_RESET:
+                            values, first = carried, held
+                        _sweep_block(
+                            values, first, potentials, zero, n, rules, words,
+                            bits_at, begin, n_parts, buffers, output, ahead,
+                        )  # fmt: skip
+                        _keep_sums(found, threshold[index], sums, row)
+                        if sample == 0:
+                            for place in range(n):
+                                first_potential[time, channel, begin + place] = potentials[place]
+                                spike = np.uint8(output[at + place] != 0)
+                                first_spikes[time, channel, begin + place] = spike
+                    _count_row(words, word, n_words, inside, frame, fired, row)
+                _end_step(parts, n_parts, spiked, histogram, counts, time, channel)
 
     return run

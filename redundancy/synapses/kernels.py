@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,8 +23,8 @@ def _count(
     counts: NDArray[np.int64],
 ) -> None:
     n_outer, n_samples, n_rows, n_positions = values.shape
-    for outer in range(n_outer):
-        for sample in range(n_samples):
+    for sample in numba.prange(n_samples):
+        for outer in range(n_outer):
             total = 0.0
             nonzero, nonbinary, met = 0, 0, 0
             for index in range(n_rows):
@@ -51,7 +52,8 @@ def _count(
 
 
 _COUNTS = {
-    np.dtype(name): compiled(_SIGNATURE.format(name))(_count) for name in ("float32", "float64")
+    np.dtype(name): compiled(_SIGNATURE.format(name), parallel=True)(_count)
+    for name in ("float32", "float64")
 }
 
 
