@@ -46,6 +46,8 @@ def state_variable(
     dims: tuple[str, ...], values: Any, rule: MergeRule, long_name: str, units: str
 ) -> xr.Variable:
     """Return a state variable that says how it merges."""
+    # Laid out as it will be read from a file: NumPy adds floats in the order of memory.
+    values = np.asarray(values, order="C")
     return xr.Variable(dims, values, {schema.MERGE: rule, "long_name": long_name, "units": units})
 
 
