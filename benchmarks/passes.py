@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import cProfile
+import functools
 import pstats
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from benchmarks.cases import FRAME_SIZES, RandomFrames, network_case
 from benchmarks.table import Table, in_words, take_turns
@@ -18,6 +21,9 @@ if TYPE_CHECKING:
     from torch import nn
 
     from redundancy.datasets.base import Batch
+    from redundancy.observation import Bins
+    from redundancy.stats.layer_statistic import LayerStatistic
+    from redundancy.stats.layer_sweep import LayerSweep
 
 # network, attention, timesteps, batch.
 CASES = tuple(
@@ -145,40 +151,65 @@ def _own_times(network: nn.Module, batch: Batch, fused: bool) -> dict[str, float
 
 
 def statistic_shares(quick: bool) -> Table:
-    """Measure every statistic alone on a recorded batch, over the bare forward pass."""
-    from redundancy import stats
+    """Measure the sweep of a recorded batch, and every statistic of it, over the forward pass."""
     from redundancy.nodes import spiking_layers
     from redundancy.observation import AnalysisOptions, choose_bins
     from redundancy.recording import Recorder
-    from redundancy.stats.spatial_rates import with_foreground
+    from redundancy.stats.foreground import Foreground
+    from redundancy.stats.sweep import sweep_recording
 
     table = Table(
-        "What each statistic costs alone",
-        ("statistic", "of the bare forward pass", "spread"),
+        "What the sweep and each statistic cost",
+        ("what", "of the bare forward pass", "spread"),
         notes=[
-            "lif-snn-3, batch 16, all layers, from recorded spikes and potentials: the general "
-            "path's statistics one by one, without the cost of reading the potentials. Statistics "
-            "share sums over memory, so that together they cost less than the sum of these."
+            "lif-snn-3, batch 16, all layers. The sweep: over recorded spikes and potentials, as "
+            "on the general path but without the cost of reading the potentials; all statistics "
+            "share one. Each statistic: its state from that sweep."
         ],
     )
-    n_timesteps = 20 if quick else 60
+    n_timesteps, runs = (20, 3) if quick else (60, 7)
     network = network_case("lif-snn-3", "none", n_timesteps)
     batch = RandomFrames(16, n_timesteps, 16).batch(0, 16)
     forward = forward_of(network, batch)
     with Recorder(network, quantities=AnalysisOptions().recorded) as recorder:
         nodes = recorder.record_nodes(batch.frames, labels=batch.labels)
-    bins = choose_bins(nodes, AnalysisOptions())
-    layers = {
-        name: with_foreground(layer, batch.frames) for name, layer in spiking_layers(nodes).items()
-    }
-    for kind in ("FiringRate", "MembranePotentialDistribution", "Moments", "QuantizationError",
-                 "SpatialRates", "SpikeGram", "TemporalKernel"):  # fmt: skip
+    bins, layers = choose_bins(nodes, AnalysisOptions()), spiking_layers(nodes)
 
-        def observe(kind: str = kind) -> None:
-            for name, layer in layers.items():
-                statistic = bins[name] if kind.endswith("Distribution") else getattr(stats, kind)()
-                statistic.observe(layer)
+    def sweep() -> dict[str, LayerSweep]:
+        foreground = Foreground(batch.frames)
+        return {name: sweep_recording(layers[name], bins[name], foreground) for name in layers}
 
-        pair = take_turns(observe, forward, 3 if quick else 7)
-        table.rows.append([kind, pair.median(), pair.spread()])
+    swept = sweep()
+    parts: dict[str, Callable[[], object]] = {"the sweep": sweep}
+    parts |= {name: functools.partial(each, swept) for name, each in _statistics(bins).items()}
+    for name, part in parts.items():
+        shares = [100 * ratio for ratio in take_turns(part, forward, runs).ratios]
+        least, median, most = min(shares), statistics.median(shares), max(shares)
+        table.rows.append([name, f"{median:.1f} %", f"{least:.1f} – {most:.1f} %"])
     return table
+
+
+def _statistics(bins: Bins) -> dict[str, Callable[[Mapping[str, LayerSweep]], object]]:
+    """Return what observes the sweeps of all layers, by the name of the statistic."""
+    from redundancy import stats
+
+    def of(statistic: LayerStatistic) -> Callable[[Mapping[str, LayerSweep]], object]:
+        return lambda swept: [statistic.observe_sweep(layer) for layer in swept.values()]
+
+    def distributions(swept: Mapping[str, LayerSweep]) -> object:
+        return [bins[name].observe_sweep(layer) for name, layer in swept.items()]
+
+    def bootstrap(swept: Mapping[str, LayerSweep]) -> object:
+        resampled = stats.PoissonBootstrap()
+        weights = resampled.weights(np.arange(next(iter(swept.values())).n_samples))
+        return [resampled.observe_sweep(layer, weights) for layer in swept.values()]
+
+    alike = (
+        stats.FiringRate(), stats.Moments(), stats.QuantizationError(), stats.SpatialRates(),
+        stats.SpikeGram(), stats.TemporalKernel(), stats.ExampleNeuron(),
+    )  # fmt: skip
+    return {
+        "MembranePotentialDistribution": distributions,
+        **{type(statistic).__name__: of(statistic) for statistic in alike},
+        "PoissonBootstrap": bootstrap,
+    }

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import hashlib
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +11,15 @@ import xarray as xr
 from redundancy import schema
 from redundancy.datasets.base import Dataset, iterate_batches
 from redundancy.errors import StorageError
+from redundancy.nodes import Nodes
 from redundancy.observation import AnalysisOptions, Observer
-from redundancy.provenance import versions
-from redundancy.recording import Nodes, Recorder
+from redundancy.recording import Recorder
 from redundancy.reduction import Part, describe, reduce_states, results_of
 from redundancy.results import Results
-from redundancy.sharding.estimate import Estimate, estimate
-from redundancy.sharding.gathering import Gathered, bins_of
+from redundancy.sharding.estimate import Estimate
+from redundancy.sharding.gathering import Gathered
+from redundancy.sharding.identity import identity_of
+from redundancy.sharding.missing import run_missing
 from redundancy.sharding.plan import Part as DatasetPart
 from redundancy.sharding.plan import Plan
 from redundancy.sharding.runners import InProcess, Runner
@@ -28,21 +28,11 @@ if TYPE_CHECKING:
     from torch import nn
 
     from redundancy.checkpoint import Checkpoint
-    from redundancy.recording import Forward
+    from redundancy.forward import Forward
     from redundancy.sharding.kept_states import KeptStates
 
 Progress = Callable[[int, int], None]
 DEFAULT_BATCH_SIZE = 16
-
-__all__ = [
-    "DEFAULT_BATCH_SIZE",
-    "analyze",
-    "analyze_recordings",
-    "describe",
-    "network_recordings",
-    "recorded_states",
-    "reduce_states",
-]
 
 
 def network_recordings(
@@ -206,10 +196,10 @@ def analyze(
     gathered = Gathered(plan.samples.start)
     if kept is not None:
         gathered = kept.open(
-            _identity(network, provenance, options, plan, fused), plan.samples.start
+            identity_of(network, provenance, options, plan, fused), plan.samples.start
         )
     try:
-        _gather(plan, runner, gathered, kept, progress, announce)
+        run_missing(plan, runner, gathered, kept, progress, announce)
     except BaseException:
         if kept is not None:
             with contextlib.suppress(StorageError):
@@ -219,66 +209,3 @@ def analyze(
     samples, state = gathered.merged.samples, gathered.merged.nodes
     provenance[schema.DEVICE] = gathered.device
     return results_of(state, provenance, options, len(samples), f"{samples.start}:{samples.stop}")
-
-
-def _gather(
-    plan: Plan,
-    runner: Runner,
-    gathered: Gathered,
-    kept: KeptStates | None,
-    progress: Progress | None,
-    announce: Callable[[Estimate], None] | None,
-) -> None:
-    """Run what is missing of a plan."""
-    n_done = 0
-
-    def done(n_samples: int) -> None:
-        nonlocal n_done
-        n_done += n_samples
-        if progress is not None:
-            progress(n_done, len(plan.samples))
-
-    if gathered.pieces:
-        bins = bins_of(gathered.pieces[0].nodes)
-        n_done = gathered.n_samples
-    else:
-        pilot = runner.pilot()
-        bins, gathered.device = pilot.bins, pilot.device
-        if pilot.piece is not None:
-            gathered.add(pilot.piece)
-            for batch in plan.batches(pilot.piece.samples):
-                done(len(batch))
-        expected = estimate(plan, pilot, gathered, runner.n_workers)
-        if announce is not None and expected.is_long:
-            announce(expected)
-    shards = plan.missing(piece.samples for piece in gathered.pieces)
-    for piece in runner.run(shards, bins, gathered.device, done):
-        gathered.add(piece)
-        del piece  # or it would live until the next one is there
-        if kept is not None and gathered.n_samples < len(plan.samples):
-            kept.keep(gathered)
-
-
-def _identity(
-    network: nn.Module,
-    provenance: Mapping[str, Any],
-    options: AnalysisOptions,
-    plan: Plan,
-    fused: bool,
-) -> dict[str, Any]:
-    """Return all that the states of an analysis depend on; devices are compared by themselves."""
-    import torch
-
-    weights = hashlib.sha256()
-    for name, value in network.state_dict().items():
-        weights.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
-        weights.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
-    return {
-        "weights": weights.hexdigest(),
-        **{name: value for name, value in provenance.items() if name != schema.DEVICE},
-        schema.STATISTICS: dataclasses.asdict(options),
-        schema.SAMPLES: f"{plan.samples.start}:{plan.samples.stop}",
-        "fused": fused,
-        schema.VERSIONS: versions(),
-        schema.VERSION: schema.SCHEMA_VERSION,
-    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -15,13 +16,15 @@ def compiled(signature: str, *, parallel: bool = False) -> Callable[[F], F]:
     """
     import numba
 
+    from redundancy.kernel_cache import KernelCache
+
     def compile_now(function: F) -> F:
-        options = {"nogil": True, "parallel": parallel}
-        try:
-            return numba.njit(signature, cache=True, **options)(function)  # type: ignore[no-any-return]
-        except Exception:
-            # The cache folder may be read-only, full or damaged, in as many ways as
-            # errors; an error of the function itself is raised again by this line.
-            return numba.njit(signature, **options)(function)  # type: ignore[no-any-return]
+        kernel: Any = numba.njit(nogil=True, parallel=parallel)(function)
+        # There may be no folder that a cache could be in.
+        with contextlib.suppress(Exception):
+            kernel._cache = KernelCache(function)
+        kernel.compile(signature)
+        kernel.disable_compile()
+        return kernel  # type: ignore[no-any-return]
 
     return compile_now

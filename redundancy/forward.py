@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+    Forward = Callable[[nn.Module, Tensor], Tensor]
 
 
 def is_multi_step(network: nn.Module) -> bool:
@@ -23,6 +27,25 @@ def is_multi_step(network: nn.Module) -> bool:
 def _supports_sequences_only(module: nn.Module) -> bool:
     supported = getattr(module, "supported_step_mode", None)
     return callable(supported) and tuple(supported()) == ("m",)
+
+
+@contextlib.contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """Keep a network in evaluation mode.
+
+    Afterwards, also after an exception, neuron states are reset and every module's
+    train/eval mode is what it was.
+    """
+    modes = [(module, module.training) for module in network.modules()]
+    try:
+        network.eval()
+        yield
+    finally:
+        try:
+            reset_state(network)
+        finally:
+            for module, training in modes:
+                module.training = training
 
 
 def default_forward(network: nn.Module, x: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from redundancy.devices import device_of
-from redundancy.forward import default_forward, reset_state
+from redundancy.forward import default_forward, evaluating, reset_state
 from redundancy.neurons import find_spiking_layers
 
 if TYPE_CHECKING:
@@ -86,17 +86,13 @@ def inspect_network(
             layers[name]["n_neurons"] = math.prod(shape)
 
     handles = [module.register_forward_hook(note) for module in names]
-    modes = [(module, module.training) for module in names]
     try:
-        network.eval()
-        reset_state(network)
-        with torch.inference_mode():
-            blank = torch.zeros(frame_shape[0], 1, *frame_shape[1:], device=device_of(network))
-            default_forward(network, blank)
+        with evaluating(network):
+            reset_state(network)
+            with torch.inference_mode():
+                blank = torch.zeros(frame_shape[0], 1, *frame_shape[1:], device=device_of(network))
+                default_forward(network, blank)
     finally:
         for handle in handles:
             handle.remove()
-        for module, training in modes:
-            module.training = training
-        reset_state(network)
     return list(layers.values())

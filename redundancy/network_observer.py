@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from redundancy.datasets.base import Batch
-from redundancy.nodes import spiking_layers
+from redundancy.nodes import Nodes, spiking_layers
 from redundancy.observation import AnalysisOptions, Bins, Observer
-from redundancy.recording import Nodes, Recorder
+from redundancy.process import settle_heap
+from redundancy.recording import Recorder
 
 if TYPE_CHECKING:
     import xarray as xr
     from torch import nn
 
-    from redundancy.recording import Forward
+    from redundancy.forward import Forward
     from redundancy.stats.layer_sweep import LayerSweep
 
 
@@ -91,4 +92,7 @@ class NetworkObserver:
             nodes, layers = self._recorder.sweep(
                 batch, self._observer.sweeper(batch.frames), self._options.quantity
             )
-        return self._observer.observe_swept(nodes, layers, self._recorder.paths)
+        states = self._observer.observe_swept(nodes, layers, self._recorder.paths)
+        del nodes, layers  # the batch is done; see `settle_heap`
+        settle_heap()
+        return states

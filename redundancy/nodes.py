@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,15 @@ from redundancy.files import atomic_path
 
 # What a file holds, so that a part that is lost is missed.
 CONTENTS = "contents"
+_DIGEST_BYTES = hashlib.sha256().digest_size
+
+Nodes = dict[str, xr.Dataset]
+"""The nodes of a recording, state or result by name, the root as ``"/"``.
+
+Streaming passes nodes on rather than an :class:`xarray.DataTree`: a tree refers to
+itself in circles, so that a batch would live until Python's cyclic garbage collector
+comes by, and memory would grow.
+"""
 
 
 def spiking_layers(nodes: Mapping[str, xr.Dataset]) -> dict[str, xr.Dataset]:
@@ -72,35 +83,41 @@ def contents(tree: xr.DataTree) -> dict[str, list[str]]:
     }
 
 
-def write_tree(path: str | os.PathLike[str], tree: xr.DataTree, *, compress: bool = True) -> None:
+def write_tree(path: str | os.PathLike[str], tree: xr.DataTree) -> None:
     """Write a tree to one netCDF-4 file that lists what it holds, whole or not at all."""
-    encoding: dict[str, Any] = {
+    content = _as_netcdf(tree, {"zlib": True, "complevel": 1, "shuffle": True})
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def _as_netcdf(tree: xr.DataTree, encoding: Mapping[str, Any]) -> Any:
+    """Return the bytes of a netCDF-4 file, all its arrays encoded so."""
+    encodings: dict[str, Any] = {
         node.path: {
-            str(name): {"zlib": True, "complevel": 1, "shuffle": True}
-            for name, variable in node.data_vars.items()
-            if variable.ndim
+            str(name): dict(encoding) for name, variable in node.data_vars.items() if variable.ndim
         }
         for node in tree.subtree
     }
     tree = tree.copy()
     tree.attrs[CONTENTS] = pack(contents(tree))
     # HDF5 writing to a full disk takes the process down; a buffer does not fill up.
-    content = tree.to_netcdf(engine="h5netcdf", encoding=encoding if compress else {})
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(content)
+    return tree.to_netcdf(engine="h5netcdf", encoding=encodings)
 
 
 def write_nodes(
-    path: str | os.PathLike[str],
-    nodes: Mapping[str, xr.Dataset],
-    attributes: Mapping[str, Any],
-    *,
-    compress: bool = True,
+    path: str | os.PathLike[str], nodes: Mapping[str, xr.Dataset], attributes: Mapping[str, Any]
 ) -> None:
-    """Write nodes as one netCDF-4 file with these attributes; see :func:`write_tree`."""
+    """Write nodes as one netCDF-4 file with these attributes, and its checksum at the end.
+
+    Not compressed, so that it takes little time; HDF5 itself would read what a disk has
+    lost as numbers.
+    """
     tree = xr.DataTree.from_dict(dict(nodes))
     tree.attrs = dict(attributes)
-    write_tree(path, tree, compress=compress)
+    content = _as_netcdf(tree, {})
+    with atomic_path(path) as temporary, open(temporary, "wb") as file:
+        file.write(content)
+        file.write(hashlib.sha256(content).digest())
 
 
 def read_nodes(path: str | os.PathLike[str]) -> tuple[dict[str, xr.Dataset], dict[str, Any]]:
@@ -112,6 +129,8 @@ def read_nodes(path: str | os.PathLike[str]) -> tuple[dict[str, xr.Dataset], dic
         If the file is damaged.
     """
     try:
+        _check_digest(Path(path))
+        # HDF5 does not mind what stands behind its own end.
         with xr.open_datatree(path, engine="h5netcdf") as opened:
             tree = opened.load()
     except Exception as error:
@@ -122,3 +141,14 @@ def read_nodes(path: str | os.PathLike[str]) -> tuple[dict[str, xr.Dataset], dic
     attributes = {str(key): value for key, value in tree.attrs.items() if key != CONTENTS}
     tree.attrs = {}
     return nodes_of(tree), attributes
+
+
+def _check_digest(path: Path) -> None:
+    """Raise a ValueError unless a file ends in the checksum of what comes before."""
+    digest, left = hashlib.sha256(), path.stat().st_size - _DIGEST_BYTES
+    with open(path, "rb") as file:
+        while block := file.read(min(max(left, 0), 1 << 20)):
+            digest.update(block)
+            left -= len(block)
+        if file.read() != digest.digest():
+            raise ValueError("the checksum is wrong")

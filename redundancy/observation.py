@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from redundancy import schema
-from redundancy.errors import RecordingError, UsageError
-from redundancy.nodes import spiking_layers
-from redundancy.recording import Nodes
+from redundancy.errors import UsageError
+from redundancy.nodes import Nodes, spiking_layers
+from redundancy.states import joined_states, other_layers
 from redundancy.stats import (
     Accuracy,
     ExampleNeuron,
@@ -28,29 +28,19 @@ from redundancy.stats import (
     SpikeGram,
     SynapticOperations,
     TemporalKernel,
-    merge,
 )
+from redundancy.stats.bins import check_bins, check_quantity
 from redundancy.stats.bootstrap import WEIGHT
+from redundancy.stats.foreground import Foreground
+from redundancy.stats.layer_statistic import LayerStatistic
 from redundancy.stats.layer_sweep import LayerSweep
-from redundancy.stats.membrane_potential import (
-    check_bins,
-    check_quantity,
-    check_spikes_above_threshold,
-)
-from redundancy.stats.sweep import Foreground, SweepBuilder, sweep_recording
+from redundancy.stats.membrane_potential import check_spikes_above_threshold
+from redundancy.stats.sweep import SweepBuilder, sweep_recording
 
 if TYPE_CHECKING:
     from redundancy.sweep_probe import Sweeper
 
 Bins = Mapping[str, MembranePotentialDistribution]
-
-
-class SweptStatistic(Protocol):
-    """A statistic of a spiking layer that is observed in a sweep."""
-
-    def observe_sweep(self, sweep: LayerSweep) -> xr.Dataset:
-        """Return the state of the swept batch."""
-        ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,7 +116,7 @@ class Observer:
         self.bins = bins
         self._options = options
         self._bootstrap = PoissonBootstrap(options.n_replicates, options.seed)
-        self._layers: dict[str, tuple[SweptStatistic, ...]] = {
+        self._layers: dict[str, tuple[LayerStatistic, ...]] = {
             name: (
                 FiringRate(),
                 distribution,
@@ -171,7 +161,7 @@ class Observer:
             name: str, attributes: dict[str, Any], shape: tuple[int, ...], dtype: np.dtype[Any]
         ) -> SweepBuilder:
             if name not in self.bins:
-                raise _other_layers([name])
+                raise other_layers([name])
             return SweepBuilder(self.bins[name], attributes, shape, dtype, foreground)
 
         return begin
@@ -205,15 +195,15 @@ class Observer:
         for name, node in weighted.items():
             if name == schema.ROOT:
                 found = (Accuracy(), RecordingAccuracy(), self._bootstrap)
-                states[name] = _joined(statistic.observe(node) for statistic in found)
+                states[name] = joined_states(statistic.observe(node) for statistic in found)
             elif name == schema.INPUT_NODE:
                 states[name] = InputEvents().observe(node)
             else:
                 parts = [SynapticOperations().observe(node), self._bootstrap.observe(node)]
-                states[name] = _joined(parts)
+                states[name] = joined_states(parts)
         for name, layer in layers.items():
             if name not in self._layers:
-                raise _other_layers([name])
+                raise other_layers([name])
             if isinstance(layer, xr.Dataset):
                 _check_recorded(name, layer, self._options.recorded)
                 layer = sweep_recording(layer, self.bins[name], foreground)
@@ -226,29 +216,9 @@ class Observer:
         self, name: str, layer: LayerSweep, weights: NDArray[np.uint8]
     ) -> xr.Dataset:
         parts = [statistic.observe_sweep(layer) for statistic in self._layers[name]]
-        state = _joined([*parts, self._bootstrap.observe_sweep(layer, weights)])
+        state = joined_states([*parts, self._bootstrap.observe_sweep(layer, weights)])
         check_spikes_above_threshold(name, state)
         return state
-
-
-def merge_states(first: Mapping[str, xr.Dataset], second: Mapping[str, xr.Dataset]) -> Nodes:
-    """Return the states of the samples of both; `first` holds the earlier ones.
-
-    Raises
-    ------
-    RecordingError
-        If the two do not hold the same layers.
-    """
-    if set(first) != set(second):
-        raise _other_layers(sorted(set(first) ^ set(second)))
-    return {name: merge(node, second[name]) for name, node in first.items()}
-
-
-def _other_layers(names: Iterable[str]) -> RecordingError:
-    return RecordingError(
-        f"not every batch ran through the same layers: {', '.join(names)} took part in some of "
-        "them only"
-    )
 
 
 def _check_recorded(name: str, layer: xr.Dataset, wanted: Iterable[str]) -> None:
@@ -259,16 +229,3 @@ def _check_recorded(name: str, layer: xr.Dataset, wanted: Iterable[str]) -> None
             f"{', '.join(map(str, layer.data_vars))}; record it again with --quantities "
             f"{','.join(wanted)}"
         )
-
-
-def _joined(parts: Iterable[xr.Dataset]) -> xr.Dataset:
-    """Return the variables and attributes of states of the same samples together."""
-    variables: dict[Any, Any] = {}
-    coordinates: dict[Any, Any] = {}
-    attributes: dict[Any, Any] = {}
-    for part in parts:
-        # Variables as such: arrays with coordinates would be aligned, which they are.
-        variables.update({name: part.variables[name] for name in part.data_vars})
-        coordinates.update({name: part.variables[name] for name in part.coords})
-        attributes.update(part.attrs)
-    return xr.Dataset(variables, coordinates, attributes)

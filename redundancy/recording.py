@@ -4,44 +4,33 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from redundancy import schema
+from redundancy.batch_nodes import input_node, layer_nodes, root_node
+from redundancy.checked_run import CheckedRun
 from redundancy.devices import device_of
-from redundancy.errors import RecordingError, UsageError
-from redundancy.forward import default_forward, is_multi_step, reset_state
+from redundancy.errors import UsageError
+from redundancy.forward import default_forward, evaluating, is_multi_step
 from redundancy.fused_pooling import FastPooling
-from redundancy.network_checks import (
-    check_same_output,
-    refuse_compiled,
-    warn_about_batch_statistics,
-)
+from redundancy.network_checks import refuse_compiled, warn_about_batch_statistics
 from redundancy.neurons import find_spiking_layers
-from redundancy.probe import LAYER_DIMENSIONS, QUANTITIES, layers_of
+from redundancy.nodes import Nodes
+from redundancy.probe import QUANTITIES, layers_of
 from redundancy.stats.layer_sweep import LayerSweep
 from redundancy.sweep_probe import Sweeper, SweepProbe
 from redundancy.synapses import SynapseProbes
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor, nn
 
     from redundancy.datasets.base import Batch
-
-    Forward = Callable[[nn.Module, Tensor], Tensor]
-
-Nodes = dict[str, xr.Dataset]
-"""The nodes of a recording, state or result by name, the root as ``"/"``.
-
-Streaming passes nodes on rather than an :class:`xarray.DataTree`: a tree refers to
-itself in circles, so that a batch would live until Python's cyclic garbage collector
-comes by, and memory would grow.
-"""
+    from redundancy.forward import Forward
 
 
 class Recorder:
@@ -91,9 +80,8 @@ class Recorder:
             )
         refuse_compiled(network)
         self._network = network
-        self._forward: Forward = forward or default_forward
+        self._run = CheckedRun(network, forward or default_forward)
         self._stack = contextlib.ExitStack()
-        self._verified = False
         self._looped = not is_multi_step(network)
         modules = dict(network.named_modules())
         self._probes = [
@@ -104,14 +92,11 @@ class Recorder:
             for module in [modules.get(name, network)]
         ]
         self._poolings = [FastPooling(module) for module in modules.values()] if fused else []
-        self._synapses = SynapseProbes(network, self._forward)
+        self._synapses = SynapseProbes(network, forward or default_forward)
 
     def __enter__(self) -> Recorder:
         with contextlib.ExitStack() as stack:
-            modes = [(module, module.training) for module in self._network.modules()]
-            stack.callback(_restore_modes, modes)
-            stack.callback(reset_state, self._network)
-            self._network.eval()
+            stack.enter_context(evaluating(self._network))
             warn_about_batch_statistics(self._network)
             self._stack = stack.pop_all()
         return self
@@ -237,34 +222,18 @@ class Recorder:
                 .transpose(0, 1)
             )
             self._synapses.trace(inputs)
-            bare = None if self._verified else self._run_bare(inputs)
-            output = self._run_hooked(inputs, self._poolings if sweeper is not None else [])
-            if bare is not None:
-                check_same_output(bare, output)
-                self._verified = True
+            poolings = self._poolings if sweeper is not None else []
+            output = self._run(inputs, self._hooks(inputs.shape[1], poolings))
         return self._assemble(frames, known, output, start)
 
-    def _run_bare(self, inputs: Tensor) -> Tensor:
-        import torch
-
-        reset_state(self._network)
-        # Both runs see the same random numbers, for networks that draw some.
-        with torch.random.fork_rng(_devices(inputs)):
-            return self._forward(self._network, inputs)
-
-    def _run_hooked(self, inputs: Tensor, poolings: Sequence[FastPooling]) -> Tensor:
-        reset_state(self._network)
+    def _hooks(self, n_samples: int, poolings: Sequence[FastPooling]) -> Iterator[Any]:
+        """Attach what listens to a batch and yield what takes it off again."""
         counter = itertools.count()
-        with contextlib.ExitStack() as hooks:
-            for probe in self._probes:
-                for handle in probe.attach(counter):
-                    hooks.callback(handle.remove)
-            for handle in self._synapses.attach(inputs.shape[1]):
-                hooks.callback(handle.remove)
-            for pooling in poolings:
-                for replaced in pooling.attach():
-                    hooks.callback(replaced.remove)
-            return self._forward(self._network, inputs)
+        for probe in self._probes:
+            yield from probe.attach(counter)
+        yield from self._synapses.attach(n_samples)
+        for pooling in poolings:
+            yield from pooling.attach()
 
     def _assemble(
         self,
@@ -275,47 +244,14 @@ class Recorder:
     ) -> tuple[Nodes, dict[str, xr.Dataset | LayerSweep]]:
         n_samples, n_timesteps = frames.shape[:2]
         samples = np.arange(start, start + n_samples)
-        root = xr.Dataset(coords={schema.SAMPLE: samples})
-        scores = output.mean(0) if output.dim() == 3 and len(output) == n_timesteps else output
-        if scores.dim() == 2 and len(scores) == n_samples:
-            root[schema.PREDICTION] = (schema.SAMPLE, scores.argmax(1).cpu().numpy())
-        for name, values in known.items():
-            if values is not None:
-                root[name] = (schema.SAMPLE, values)
-        nodes = {schema.ROOT: root, schema.INPUT_NODE: _input_dataset(frames, samples)}
+        nodes = {
+            schema.ROOT: root_node(samples, n_timesteps, output, known),
+            schema.INPUT_NODE: input_node(samples, frames),
+        }
         if self._synapses:
             nodes[schema.SYNAPSE_NODE] = self._synapses.dataset(samples, n_timesteps)
         found: list[tuple[int, str, xr.Dataset | LayerSweep]] = []
         for probe in self._probes:
             found += layers_of(probe, n_samples, n_timesteps, self._looped)
             probe.calls.clear()
-        layers: dict[str, xr.Dataset | LayerSweep] = {}
-        for position, (_, name, layer) in enumerate(sorted(found, key=lambda layer: layer[0])):
-            if name in nodes or name in layers:
-                raise RecordingError(
-                    f"two nodes of the recording would be called {name!r}; rename that module"
-                )
-            if isinstance(layer, xr.Dataset):
-                layer.attrs[schema.POSITION] = position
-                layer = layer.assign_coords({schema.SAMPLE: samples})
-            else:
-                layer.attributes[schema.POSITION] = position
-            layers[name] = layer
-        return nodes, layers
-
-
-def _input_dataset(frames: NDArray[np.float32], samples: NDArray[np.int64]) -> xr.Dataset:
-    attributes = {"long_name": "input event frames", "units": "events"}
-    return xr.Dataset(
-        {schema.FRAMES: (LAYER_DIMENSIONS[5], frames, attributes)},
-        coords={schema.SAMPLE: samples},
-    )
-
-
-def _devices(tensor: Tensor) -> list[torch.device]:
-    return [tensor.device] if tensor.device.type == "cuda" else []
-
-
-def _restore_modes(modes: list[tuple[nn.Module, bool]]) -> None:
-    for module, training in modes:
-        module.training = training
+        return nodes, layer_nodes(samples, found, nodes)

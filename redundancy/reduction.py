@@ -13,11 +13,11 @@ from redundancy import schema
 from redundancy.datasets.base import Dataset
 from redundancy.devices import device_of
 from redundancy.errors import UsageError
-from redundancy.nodes import pack
-from redundancy.observation import AnalysisOptions, merge_states
+from redundancy.nodes import Nodes, pack
+from redundancy.observation import AnalysisOptions
 from redundancy.provenance import versions
-from redundancy.recording import Nodes
 from redundancy.results import Results
+from redundancy.states import merge_states
 
 if TYPE_CHECKING:
     from torch import nn

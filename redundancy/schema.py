@@ -31,8 +31,6 @@ SPIKE = "spike"
 MEMBRANE_POTENTIAL = "membrane_potential"
 INPUT_CURRENT = "input_current"
 RESET_POTENTIAL = "post_reset_potential"
-# Where the sample's input has events, pooled to the size of the layer's maps.
-FOREGROUND = "foreground"
 
 # What of a neuron is binned, and the recorded variable that holds it.
 QUANTITY = "quantity"

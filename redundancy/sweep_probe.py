@@ -20,8 +20,8 @@ from redundancy.probe import (
     layer_attributes,
     to_numpy,
 )
-from redundancy.stats.membrane_potential import MembranePotentialDistribution
-from redundancy.stats.sweep import Foreground, NeuronParameters, SweepBuilder
+from redundancy.stats.bins import UniformBins
+from redundancy.stats.sweep import NeuronParameters, SweepBuilder
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -71,7 +71,8 @@ class SweepProbe(Probe):
     def _run_fused(self, neuron: NeuronParameters, *args: Any, **kwargs: Any) -> Any:
         import torch
 
-        currents = args[0] if len(args) == 1 and not kwargs and not self.calls else None
+        given = (*args, *kwargs.values())
+        currents = given[0] if len(given) == 1 and not self.calls else None
         before = None
         if currents is not None and takes(currents):
             before = carried_before(self.module, currents, self.adapter.potential(self.module))
@@ -141,11 +142,10 @@ class SweepProbe(Probe):
         output = torch.empty(currents.shape)
         shape = (currents.shape[1], currents.shape[0], *currents.shape[2:])
         builder = SweepBuilder(
-            MembranePotentialDistribution(1.0, 1, 1),
+            UniformBins(1.0, 1, 1),
             layer_attributes(self),
             shape,
             np.dtype(np.float32),
-            Foreground(np.zeros((*shape[:2], 1, 1, 1), np.float32)),
         )
         builder.run_neuron(neuron, _array(currents), before.numpy(), output.numpy())
         bits = torch.int32

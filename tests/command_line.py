@@ -108,3 +108,23 @@ def save_network(
             edit(network)
     save_checkpoint(path, Checkpoint("lif-snn-3", given, network.state_dict()))
     return path
+
+
+def write_foreign(path: Path) -> None:
+    """Save a state_dict as the published code would."""
+    state = {}
+    for i, (before, after) in enumerate([(2, 4), (4, 4), (4, 6)]):
+        state[f"ConvAttLIFs.{i}.conv.0.weight"] = torch.zeros(after, before, 3, 3)
+        state[f"ConvAttLIFs.{i}.conv.0.bias"] = torch.zeros(after)
+        for name, value in (
+            ("weight", 1.0),
+            ("bias", 0.0),
+            ("running_mean", 0.0),
+            ("running_var", 1.0),
+        ):
+            state[f"ConvAttLIFs.{i}.bn.0.{name}"] = torch.full((after,), value)
+        state[f"ConvAttLIFs.{i}.bn.0.num_batches_tracked"] = torch.tensor(1)
+    for i, (before, after) in enumerate([(24, 5), (5, 3)]):
+        state[f"FCs.{i}.linear.0.weight"] = torch.zeros(after, before)
+        state[f"FCs.{i}.linear.0.bias"] = torch.zeros(after)
+    torch.save(state, path)

@@ -90,6 +90,14 @@ def altered(results, **attributes):
     return Results(tree)
 
 
+def pick(table, **where):
+    """Return the one row in which the columns have these values."""
+    for column, value in where.items():
+        table = table[table[column] == value]
+    (row,) = table.to_dict("records")
+    return row
+
+
 @functools.cache
 def tiny_networks():
     """Return results of a tiny network without and with ASA, energies included."""

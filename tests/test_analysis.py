@@ -16,22 +16,13 @@ from spikingjelly.activation_based import monitor, neuron
 from redundancy import schema
 from redundancy.analysis import analyze, analyze_recordings, network_recordings
 from redundancy.errors import RecordingError, ResultsError, UsageError
-from redundancy.networks import build_network
 from redundancy.nodes import spiking_layers
 from redundancy.observation import AnalysisOptions
 from redundancy.recordings import write_recording
 from redundancy.results import Results
 from redundancy.results_file import load_results
 from tests import reference
-from tests.toy import ToyDataset
-
-
-def small_network(**arguments):
-    torch.manual_seed(3)
-    return build_network(
-        "lif-snn-3", n_timesteps=5, input_size=(8, 8), widths=(4, 4, 6), hidden=5, n_classes=3,
-        **arguments,
-    )  # fmt: skip
+from tests.toy import ToyDataset, small_network
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +32,7 @@ def dataset():
 
 @pytest.fixture(scope="module")
 def network():
-    return small_network()
+    return small_network(5, seed=3)
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +137,7 @@ def test_provenance_is_complete(results):
 
 
 def test_a_silent_network_says_so(dataset):
-    network = small_network()
+    network = small_network(5, seed=3)
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.zero_()
@@ -164,7 +155,7 @@ def test_layers_must_be_the_same_in_every_batch(network, dataset):
 
 
 def test_the_network_is_as_it_was_while_an_error_is_handled(dataset):
-    network = small_network().train()
+    network = small_network(5, seed=3).train()
 
     def fail(done, total):
         raise ZeroDivisionError

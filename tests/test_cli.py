@@ -12,34 +12,11 @@ import numpy as np
 import pytest
 import torch
 
-import analysis_cli
 from redundancy.results_file import load_results
-from tests.command_line import start_analyze
+from tests.command_line import start_analyze, write_foreign
 from tests.toy import ToyDataset
 
 TINY = ["--network-arg", "widths=4,4,6", "--network-arg", "hidden=12"]
-
-
-@pytest.fixture
-def analyze(monkeypatch, capfd, tmp_path_factory):
-    """Run ``analyze`` in this process; returns (exit code, stdout, stderr).
-
-    It runs in a folder of its own, so that what it writes by default can be seen.
-    """
-    monkeypatch.chdir(tmp_path_factory.mktemp("cwd"))
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["analyze", *map(str, arguments)])
-        code = 0
-        try:
-            analysis_cli.main()
-        except SystemExit as exit_request:
-            code = exit_request.code or 0
-        out, err = capfd.readouterr()
-        assert "Traceback" not in err
-        return code, out, err
-
-    return run
 
 
 @pytest.fixture(scope="module")
@@ -216,112 +193,6 @@ def test_quiet_is_quiet(analyze, folder, tmp_path):
     assert (code, out, err) == (0, "", "")
 
 
-MISUSE = {
-    "a mistyped command": (["spike-featurs", "{f}/vanilla.pt"], "Did you mean 'spike-features'"),
-    "a mistyped option": (["spike-features", "{f}/vanilla.pt", "--sample", "3"], "--samples"),
-    "a missing file": (["spike-features", "{f}/vanila.pt"], "Did you mean {f}/vanilla.pt"),
-    "a folder": (["spike-features", "{f}"], "is a folder; expected a checkpoint"),
-    "no data": (["spike-features", "{f}/foreign.pth"], "--data"),
-    "unknown data": (["spike-features", "{f}/vanilla.pt", "--data", "nmist:x"], "'nmnist'"),
-    "missing data": (["spike-features", "{f}/vanilla.pt", "--data", "nmnist:{f}/no"], "{f}/no"),
-    "an unknown layer": (
-        ["spike-features", "{f}/vanilla.pt", "{d}", "--layer", "conv9.neuron"],
-        "the layers are conv1.neuron",
-    ),
-    "a timestep out of range": (
-        ["spike-features", "{f}/vanilla.pt", "{d}", "--time", "5"],
-        "timesteps 0 to 4",
-    ),
-    "an unknown format": (
-        ["spike-features", "{f}/vanilla.pt", "{d}", "--format", "gif"],
-        "not as 'gif'",
-    ),
-    "no samples": (["spike-features", "{f}/vanilla.pt", "{d}", "--samples", "0"], "x>=1"),
-    "an unknown device": (
-        ["spike-features", "{f}/vanilla.pt", "{d}", "--device", "tpu"],
-        "auto, cpu or cuda",
-    ),
-    "a wrong network argument": (
-        ["spike-features", "{f}/vanilla.pt", "{d}", "--network-arg", "hiden=3"],
-        "Did you mean 'hidden'",
-    ),
-    "not key=value": (
-        ["spike-features", "{f}/vanilla.pt", "{d}", "--network-arg", "hidden"],
-        "--network-arg takes key=value",
-    ),
-    "a checkpoint format that is not known": (
-        ["info", "{f}/vanilla.pt", "--checkpoint-format", "asa"],
-        "known: asa-snn",
-    ),
-    "frames of another size": (
-        ["spike-features", "{f}/vanilla.pt", "--data", "frames:{f}/large.npz"],
-        "takes frames of 2 x 8 x 8",
-    ),
-    "another T for attention": (
-        ["spike-features", "{f}/asa.pt", "--data", "frames:{f}/long.npz"],
-        "was built for 5 timesteps",
-    ),
-    "training without data": (["train", "-o", "{f}/x.pt"], "--data"),
-    "training onto a checkpoint": (
-        ["train", "--data", "frames:{f}/toy.npz", "-o", "{f}/vanilla.pt"],
-        "--overwrite",
-    ),
-    "results and data": (
-        ["spike-features", "{f}/results.nc", "--samples", "3", "{d}"],
-        "leave out --data, --samples",
-    ),
-    "recording over something else": (
-        ["record", "{f}/vanilla.pt", "{d}", "-o", "{f}", "--overwrite"],
-        "is not a recording; name another folder",
-    ),
-    "unknown quantities": (
-        ["record", "{f}/vanilla.pt", "{d}", "-o", "{f}/x.zarr", "--quantities", "volts"],
-        "quantities must be of",
-    ),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("what", MISUSE)
-def test_misuse_is_one_sentence_and_exit_code_2(analyze, folder, what):
-    large, long = ToyDataset(3, size=(12, 12)), ToyDataset(3, n_timesteps=7)
-    np.savez(folder / "large.npz", frames=large.frames, labels=large.labels)
-    np.savez(folder / "long.npz", frames=long.frames, labels=long.labels)
-    if not (folder / "foreign.pth").exists():
-        write_foreign(folder / "foreign.pth")
-    (folder / "results.nc").touch()
-    arguments, expected = MISUSE[what]
-    filled = []
-    for argument in arguments:
-        filled += data(folder) if argument == "{d}" else [argument.replace("{f}", str(folder))]
-    before = sorted(folder.rglob("*"))
-    code, out, err = analyze(*filled)
-    assert code == 2, err
-    assert out == ""
-    assert expected.replace("{f}", str(folder)) in " ".join(err.split())
-    assert sorted(folder.rglob("*")) == before
-    assert list(Path.cwd().iterdir()) == []
-
-
-def write_foreign(path):
-    """Save a state_dict as the published code would."""
-    state = {}
-    for i, (before, after) in enumerate([(2, 4), (4, 4), (4, 6)]):
-        state[f"ConvAttLIFs.{i}.conv.0.weight"] = torch.zeros(after, before, 3, 3)
-        state[f"ConvAttLIFs.{i}.conv.0.bias"] = torch.zeros(after)
-        for name, value in (
-            ("weight", 1.0),
-            ("bias", 0.0),
-            ("running_mean", 0.0),
-            ("running_var", 1.0),
-        ):
-            state[f"ConvAttLIFs.{i}.bn.0.{name}"] = torch.full((after,), value)
-        state[f"ConvAttLIFs.{i}.bn.0.num_batches_tracked"] = torch.tensor(1)
-    for i, (before, after) in enumerate([(24, 5), (5, 3)]):
-        state[f"FCs.{i}.linear.0.weight"] = torch.zeros(after, before)
-        state[f"FCs.{i}.linear.0.bias"] = torch.zeros(after)
-    torch.save(state, path)
-
-
 def test_a_foreign_checkpoint_that_never_spikes_is_warned_of(analyze, folder, tmp_path):
     write_foreign(tmp_path / "foreign.pth")
     code, out, err = analyze(
@@ -331,22 +202,6 @@ def test_a_foreign_checkpoint_that_never_spikes_is_warned_of(analyze, folder, tm
     assert code == 0
     assert err.startswith("warning: the network never spikes in 30 samples")
     assert "NASFR     0.0000" in out
-
-
-@pytest.mark.parametrize(
-    ("content", "expected"),
-    [
-        (b"", "damaged or not a PyTorch checkpoint"),
-        (b"hello, this is text", "not a file of weights"),
-    ],
-)
-def test_failure_is_one_sentence_and_exit_code_1(analyze, tmp_path, content, expected):
-    (tmp_path / "broken.pt").write_bytes(content)
-    code, _, err = analyze("spike-features", tmp_path / "broken.pt", "--out", tmp_path / "out")
-    assert code == 1
-    assert err.count("\n") == 1
-    assert expected in err or "damaged" in err
-    assert [path.name for path in tmp_path.iterdir()] == ["broken.pt"]
 
 
 def test_ctrl_c_half_way_leaves_nothing_half_written(folder, tmp_path):

@@ -14,7 +14,7 @@ import torch
 
 import analysis_cli
 from redundancy.results_file import load_results
-from tests.test_checkpoint_formats import misfitting_state, published_state, published_state_5
+from tests.published_asa import misfitting_state, published_state, published_state_5
 from tests.toy import ToyDataset
 
 Command = Callable[..., tuple[int, str, str]]

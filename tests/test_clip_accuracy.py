@@ -10,11 +10,12 @@ import pytest
 from spikingjelly.activation_based import neuron
 from torch import Tensor, nn
 
-from redundancy.analysis import analyze, analyze_recordings, describe, network_recordings
+from redundancy.analysis import analyze, analyze_recordings, network_recordings
 from redundancy.datasets import build_dataset, iterate_batches
 from redundancy.datasets.base import Dataset
 from redundancy.observation import AnalysisOptions
 from redundancy.recordings import RecordingFile, write_recording
+from redundancy.reduction import describe
 from redundancy.report.text import results_text
 from redundancy.results import Results
 from redundancy.results_file import load_results

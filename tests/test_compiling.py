@@ -82,17 +82,44 @@ def scribble(path: Path) -> None:
     path.write_bytes(b"\x80\x05no cache at all")
 
 
+def flip(path: Path) -> None:
+    """Change a few bytes of machine code, which no reader of the file would notice."""
+    content = bytearray(path.read_bytes())
+    start = content.find(b"\x7fELF")
+    assert start > 0
+    content[start : start + 16] = bytes(16)
+    path.write_bytes(content)
+
+
 @pytest.mark.parametrize(
     ("suffix", "damage"),
-    [(".nbi", cut), (".nbi", scribble), (".nbc", cut), (".nbc", empty)],
-    ids=["index-cut", "index-scribbled", "code-cut", "code-empty"],
+    [(".nbi", cut), (".nbi", scribble), (".nbc", cut), (".nbc", empty), (".nbc", flip)],
+    ids=["index-cut", "index-scribbled", "code-cut", "code-empty", "code-flipped"],
 )
-def test_a_damaged_cache_is_compiled_anew(
+def test_a_damaged_cache_is_compiled_and_written_anew(
     module: Path, cache: Path, suffix: str, damage: Callable[[Path], None]
 ) -> None:
     for path in files(cache, suffix):
         damage(path)
-    assert run(module, cache)[0] == 5050
+    assert run(module, cache) == (5050, 0)
+    assert run(module, cache) == (5050, 1)
+
+
+def test_a_change_of_a_function_that_is_compiled_in_is_noticed(tmp_path: Path) -> None:
+    shared = tmp_path / "shared.py"
+    shared.write_text("import numba\n\nstep = numba.njit(lambda n: n + 1)\n", encoding="utf-8")
+    kernel = tmp_path / "kernels.py"
+    kernel.write_text(
+        "from redundancy.compiling import compiled\n"
+        "from shared import step\n\n"
+        "twice = compiled('int64(int64)')(lambda n: 2 * step(n))\n"
+        "print(twice(1), sum(twice.stats.cache_hits.values()))\n",
+        encoding="utf-8",
+    )
+    assert run(kernel, tmp_path / "cache") == (4, 0)
+    assert run(kernel, tmp_path / "cache") == (4, 1)
+    shared.write_text("import numba\n\nstep = numba.njit(lambda n: n + 2)\n", encoding="utf-8")
+    assert run(kernel, tmp_path / "cache") == (6, 0)
 
 
 def test_a_cache_that_is_a_file_is_done_without(module: Path, tmp_path: Path) -> None:

@@ -147,6 +147,25 @@ def test_other_neurons_take_the_general_path():
         assert_identical(found, general)
 
 
+def test_a_neuron_whose_input_is_named_is_fused_as_it_says(monkeypatch):
+    class Named(Alone):
+        def forward(self, x):
+            return self.neuron(x_seq=x - 0.4).flatten(2)
+
+    network = Named(neuron.LIFNode(v_threshold=0.3, step_mode="m"))
+    general, _ = states(network, fused=False)
+    ran = []
+    own = neuron.LIFNode.forward
+    monkeypatch.setattr(
+        neuron.LIFNode, "forward", lambda *args, **kwargs: ran.append(1) or own(*args, **kwargs)
+    )
+    found, paths = states(network, fused=True)
+    assert paths == {"neuron": "fused"}
+    assert_identical(found, general)
+    # The first batch is run bare and recorded; from then on the neuron itself rests.
+    assert len(ran) == 2
+
+
 def test_a_module_that_is_called_twice_takes_the_general_path():
     class Twice(Alone):
         def forward(self, x):

@@ -73,13 +73,14 @@ def test_potential_equals_stepping_by_hand_to_the_bit(kind, reset, decay_input, 
     node = make(kind, reset, decay_input, step_mode)
     n_samples, n_timesteps = shape[0], 8
     currents = np.random.default_rng(1).normal(0.1, 0.5, (n_timesteps, *shape)).astype(f32)
-    with Recorder(node, quantities=QUANTITIES) as recorder:
-        frames = currents.swapaxes(0, 1)
-        if frames.ndim == 3:  # vectors travel as 1 x 1 maps and are flattened on entry
-            frames = frames[..., None, None]
-            recorder._forward = lambda net, x: forward(net, x.flatten(-3))
-        else:
-            recorder._forward = forward
+    frames, run = currents.swapaxes(0, 1), forward
+    if frames.ndim == 3:  # vectors travel as 1 x 1 maps and are flattened on entry
+        frames = frames[..., None, None]
+
+        def run(net, x):
+            return forward(net, x.flatten(-3))
+
+    with Recorder(node, quantities=QUANTITIES, forward=run) as recorder:
         tree = recorder.record(frames)
     layer = tree[type(node).__name__].to_dataset()
     potential, spikes = step_by_hand(node, currents)

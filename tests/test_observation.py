@@ -1,25 +1,20 @@
-"""All statistics together: batches of any size, bad recordings, odd networks."""
+"""All statistics together: batches of any size, a plain reference, bad recordings."""
 
 import dataclasses
 import math
-import warnings
 
 import numpy as np
 import pytest
-import torch
 import xarray as xr
-from torch import nn
 
 from redundancy import schema
 from redundancy.analysis import analyze, analyze_recordings, network_recordings
 from redundancy.errors import RecordingError, UsageError
-from redundancy.networks import build_network
 from redundancy.nodes import spiking_layers
-from redundancy.observation import AnalysisOptions, Observer, merge_states
-from redundancy.results import Results
-from redundancy.stats import PatternRules
+from redundancy.observation import AnalysisOptions, Observer
+from redundancy.states import merge_states
 from tests import potential_reference as plain
-from tests.toy import ToyDataset
+from tests.toy import ToyDataset, small_network
 
 N_SAMPLES = 16
 # Bins of the user's own do not depend on the first batch.
@@ -29,14 +24,6 @@ PROVENANCE = {"network": "n", "dataset": "d", "split": "test", "n_timesteps": 1}
 OF_BATCHES = ("n_hsic_samples", "hsic_sum")
 
 
-def small_network(**arguments):
-    torch.manual_seed(3)
-    return build_network(
-        "lif-snn-3", n_timesteps=3, input_size=(8, 8), widths=(4, 4, 6), hidden=5, n_classes=3,
-        **arguments,
-    )  # fmt: skip
-
-
 @pytest.fixture(scope="module")
 def dataset():
     return ToyDataset(N_SAMPLES, n_timesteps=3)
@@ -44,7 +31,7 @@ def dataset():
 
 @pytest.fixture(scope="module")
 def network():
-    return small_network()
+    return small_network(3, seed=3)
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +79,7 @@ class TestBatches:
     @pytest.mark.parametrize("attention", ["none", "asa-1"])
     def test_parts_of_a_recording_are_the_whole(self, dataset, cuts, attention):
         quantities = (schema.SPIKE, schema.MEMBRANE_POTENTIAL)
-        network = small_network(attention=attention)
+        network = small_network(3, seed=3, attention=attention)
         (whole,) = network_recordings(network, dataset, quantities=quantities, batch_size=100)
         observer = Observer.from_pilot(whole, FIXED)
         state = None
@@ -192,72 +179,6 @@ def test_intervals_hold_what_they_are_of(network, dataset):
         assert results.confidence(name, 0.5)[0] >= low
 
 
-class TestOptions:
-    @pytest.mark.parametrize("width", [0, -1.0, math.nan, math.inf])
-    def test_widths(self, width):
-        with pytest.raises(UsageError, match="bin width must be positive and finite"):
-            AnalysisOptions(bin_width=width)
-
-    @pytest.mark.parametrize(
-        "bounds", [(1.0, 0.0), (1.0, 1.0), (0.0, math.nan), (-math.inf, 0.0), (0.0, math.inf)]
-    )
-    def test_bounds(self, bounds):
-        with pytest.raises(UsageError, match="from low to high"):
-            AnalysisOptions(bounds=bounds)
-
-    def test_quantities(self):
-        with pytest.raises(UsageError, match="one of pre-fire, input, post-reset, got 'U'"):
-            AnalysisOptions(quantity="U")
-
-    def test_the_number_of_replicates(self):
-        with pytest.raises(UsageError):
-            AnalysisOptions(n_replicates=-1)
-
-    def test_what_is_to_be_recorded(self):
-        assert AnalysisOptions().recorded == ("spike", "membrane_potential")
-        assert AnalysisOptions("input").recorded[-1] == "input_current"
-        assert AnalysisOptions("post-reset").recorded[-1] == "post_reset_potential"
-
-    @pytest.mark.parametrize("quantity", ["input", "post-reset"])
-    def test_other_quantities_end_to_end(self, network, dataset, quantity):
-        options = AnalysisOptions(quantity, n_replicates=20)
-        results = analyze(network, dataset, options=options, batch_size=5)
-        (recorded,) = network_recordings(
-            network, dataset, quantities=options.recorded, batch_size=100
-        )
-        for name, layer in spiking_layers(recorded).items():
-            values = layer[schema.QUANTITY_VARIABLES[quantity]].values
-            found = results.potentials[name]
-            assert found.attrs["quantity"] == quantity
-            np.testing.assert_allclose(
-                found["mean"],
-                plain.per_feature(values, lambda t, c, v=values: v[:, t, c].mean(dtype=float)),
-                rtol=1e-9,
-                atol=1e-12,
-            )
-            total = found["histogram"].sum("bin") + found["underflow"] + found["overflow"]
-            assert (total == values[:, 0, 0].size).all()
-            # The error is of the potential before firing, whatever is binned.
-            error = plain.quantization_errors(
-                layer["membrane_potential"].values,
-                layer["spike"].values,
-                layer.attrs["v_threshold"],
-            )[0]
-            np.testing.assert_allclose(
-                results.quantization_errors[name]["quantization_error"], error, rtol=1e-12
-            )
-
-    def test_the_rule_by_potential_is_not_told_by_the_input_current(self, network, dataset):
-        """Definition 6 is of U: the distance of another quantity decides nothing."""
-        of_u = analyze(network, dataset, options=FIXED).patterns()
-        options = dataclasses.replace(FIXED, quantity="input")
-        of_x = analyze(network, dataset, options=options).patterns()
-        for name, patterns in of_x.items():
-            codes = patterns["pattern_potential"].values
-            same = codes == of_u[name]["pattern_potential"].values
-            assert (same | (codes == -1)).all()
-
-
 class TestRecordings:
     def test_a_missing_quantity_is_named(self, recording):
         without = {
@@ -290,139 +211,3 @@ class TestRecordings:
         Observer.from_pilot(recording, FIXED).observe(recording)
         for name, node in before.items():
             xr.testing.assert_identical(recording[name], node)
-
-
-def nodes(layers, n_samples, n_timesteps, size=(4, 4)):
-    """Return a hand-made recording of layers."""
-    frames = np.random.default_rng(0).poisson(0.2, (n_samples, n_timesteps, 2, *size))
-    samples = np.arange(n_samples)
-    coordinates = {"sample": samples}
-    input_frames = xr.Dataset({"frames": (plain.MAP, frames.astype(np.float32))}, coordinates)
-    named = {f"layer{i}": layer.assign_attrs(position=i) for i, layer in enumerate(layers)}
-    return {"/": xr.Dataset(coords=coordinates), "input_frames": input_frames, **named}
-
-
-def results_of(layers, n_samples=2, n_timesteps=3, options=None):
-    recorded = nodes(layers, n_samples, n_timesteps)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("error", category=RuntimeWarning)
-        warnings.filterwarnings("ignore", message="the network never spikes")
-        results = analyze_recordings(
-            [recorded], PROVENANCE, options=options or AnalysisOptions(n_replicates=20)
-        )
-        _ = results.potentials, results.quantization_errors, results.network_quantization_error
-        _ = results.patterns(), results.replicates, results.firing_rates
-    return results
-
-
-def normal(*shape, dtype=np.float32):
-    return np.random.default_rng(1).normal(0, 0.6, shape).astype(dtype)
-
-
-class TestOddLayers:
-    @pytest.mark.parametrize(
-        "shape",
-        [(1, 1, 1), (1, 1, 1, 1, 1), (1, 3, 1), (2, 1, 4), (2, 1, 2, 4, 4), (1, 3, 2, 1, 5)],
-    )
-    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-    def test_the_smallest(self, shape, dtype):
-        values = normal(*shape, dtype=dtype)
-        results = results_of([plain.layer(values, 0.3)], *shape[:2])
-        found = results.potentials["layer0"]
-        total = found["histogram"].sum("bin") + found["underflow"] + found["overflow"]
-        assert (total == values[:, 0, 0].size).all()
-        assert found["peak_to_threshold_distance"].shape == shape[1:3]
-        if values[:, 0, 0].size == 1:
-            assert (found["variance"] == 0).all()
-
-    @pytest.mark.parametrize(("value", "rate", "code"), [(-1.0, 0, 0), (1.0, 1, 1)])
-    def test_always_silent_or_always_firing(self, value, rate, code):
-        values = np.full((2, 3, 2, 4, 4), value, np.float32)
-        results = results_of([plain.layer(values, 0.3)])
-        found = results.potentials["layer0"]
-        assert (found["variance"] == 0).all()
-        assert (found["minimum"] == found["maximum"]).all()
-        assert ((found["histogram"] > 0).sum("bin") == 1).all()
-        assert float(results.network_firing_rate["nasfr"]) == rate
-        assert (results.patterns()["layer0"]["pattern_potential"] == code).all()
-        assert results.replicates["nasfr"][-1] == rate
-
-    @pytest.mark.parametrize("v_th", [0.0, -0.5, 0.3, 0.7, 1 / 3, [0.3, 0.7]])
-    @pytest.mark.parametrize("fires_at", [">=", ">"])
-    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-    def test_any_threshold(self, v_th, fires_at, dtype):
-        values = normal(2, 3, 2, 4, 4, dtype=dtype)
-        own = np.broadcast_to(np.asarray(v_th, dtype), 2)
-        values[0, :, :, 0, 0] = own  # exactly on it
-        results = results_of([plain.layer(values, v_th, fires_at)])
-        right = results.potentials["layer0"]
-        above = right["histogram"][..., right.attrs["n_bins_below"] :].sum("bin")
-        fired = plain.spikes_of(values, v_th, fires_at).astype(int).sum((0, 3, 4))
-        np.testing.assert_array_equal(above + right["overflow"], fired)
-
-    @pytest.mark.parametrize("strange", [math.nan, math.inf, -math.inf])
-    def test_potentials_that_are_no_numbers(self, strange):
-        values = normal(2, 3, 2, 4, 4)
-        values[1, 2, 0, 3, 3] = strange
-        results = results_of([plain.layer(values, 0.3), plain.layer(normal(2, 3, 2), 0.3)])
-        found = results.potentials["layer0"]
-        counter = {math.inf: "overflow", -math.inf: "underflow"}.get(strange, "nan_count")
-        assert found[counter].values[2, 0] >= 1
-        assert found["peak_to_threshold_distance"].notnull().all()
-        mean = found["mean"].values
-        assert not math.isfinite(mean[2, 0])
-        assert np.isfinite(np.delete(mean.ravel(), 4)).all()
-        assert not math.isfinite(results.network_quantization_error["quantization_error"])
-
-    def test_only_potentials_that_are_no_numbers(self):
-        results = results_of([plain.layer(np.full((2, 3, 2), math.nan), 0.3)])
-        found = results.potentials["layer0"]
-        assert (found["nan_count"] == 2).all()
-        for name in ("mean", "variance", "minimum", "maximum", "peak_to_threshold_distance"):
-            assert found[name].isnull().all()
-        assert (results.patterns()["layer0"]["pattern_potential"] == 0).all()
-
-    def test_half_precision_meets_its_own_threshold(self):
-        """A half-precision neuron compares with half(0.1), which is less than float32(0.1)."""
-
-        class Half(nn.Module):
-            def __init__(self):
-                super().__init__()
-                from spikingjelly.activation_based import neuron
-
-                self.neuron = neuron.IFNode(v_threshold=0.1, v_reset=0.0, step_mode="m")
-
-            def forward(self, x):
-                return self.neuron(x.half().flatten(2)).float()
-
-        dataset = ToyDataset(2, n_timesteps=2)
-        dataset.frames = np.full_like(dataset.frames, np.float16(0.1))
-        results = analyze(Half(), dataset, options=AnalysisOptions(n_replicates=20))
-        assert float(results.network_firing_rate["nasfr"]) == 1.0
-
-    def test_results_survive_a_file(self, tmp_path):
-        from redundancy.results_file import load_results
-
-        dataset, network = ToyDataset(4, n_timesteps=3), small_network()
-        results = analyze(network, dataset, options=FIXED)
-        results.save(tmp_path / "results.nc")
-        again = load_results(tmp_path / "results.nc")
-        assert isinstance(again, Results)
-        for name, found in results.potentials.items():
-            xr.testing.assert_equal(again.potentials[name], found)
-            xr.testing.assert_equal(
-                again.patterns(PatternRules(0.2))[name], results.patterns(PatternRules(0.2))[name]
-            )
-        np.testing.assert_array_equal(again.replicates["nasfr"], results.replicates["nasfr"])
-
-    def test_thresholds_per_channel_survive_a_file(self, tmp_path):
-        from redundancy.nodes import nodes_of
-
-        results = results_of([plain.layer(normal(2, 3, 2), [0.3, 0.7])])
-        results.save(tmp_path / "results.nc")
-        with xr.open_datatree(tmp_path / "results.nc", engine="h5netcdf") as tree:
-            again = Results(tree.load())
-        assert set(nodes_of(again.tree)) == set(nodes_of(results.tree))
-        xr.testing.assert_equal(again.potentials["layer0"], results.potentials["layer0"])
-        error = results.quantization_errors["layer0"]
-        xr.testing.assert_equal(again.quantization_errors["layer0"], error)

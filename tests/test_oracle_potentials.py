@@ -1,7 +1,7 @@
 """Potentials of the published ASA-SNN implementation: histograms, moments, PTD and QE.
 
 Its bins are not those of this project (120 of 0.05 from -3.01, so that no edge is the
-threshold); the counting itself takes any origin.
+threshold); they are counted as if the threshold were -3.01.
 """
 
 import numpy as np
@@ -10,12 +10,18 @@ import pytest
 from redundancy import schema
 from redundancy.checkpoint import load_checkpoint
 from redundancy.nodes import spiking_layers
-from redundancy.observation import AnalysisOptions, Observer, merge_states
+from redundancy.observation import AnalysisOptions, Observer
 from redundancy.recording import Recorder
-from redundancy.stats import Moments, QuantizationError, network_firing_rate
+from redundancy.states import merge_states
+from redundancy.stats import (
+    MembranePotentialDistribution,
+    Moments,
+    QuantizationError,
+    network_firing_rate,
+)
 from redundancy.stats import network_quantization_error as network_error
-from redundancy.stats.kernels import count_bins
 from redundancy.stats.peak_to_threshold import peak_to_threshold_distance
+from tests import potential_reference as plain
 from tests.toy import oracle_file
 
 LAYERS = range(5)
@@ -47,10 +53,13 @@ def count(potential):
     ----------
     potential : ndarray, (sample, time, channel[, y, x])
     """
-    values = potential.reshape(*potential.shape[:3], -1)
-    counts = count_bins(values, np.full(values.shape[2], ORIGIN), WIDTH, 0, N_BINS)
-    assert not counts[..., -1].any()  # NaN
-    return counts[..., :N_BINS], counts[..., N_BINS : N_BINS + 2]
+    # As float64, so that the origin is not rounded to another.
+    layer = plain.layer(potential.astype(np.float64), ORIGIN)
+    state = MembranePotentialDistribution(WIDTH, 1, N_BINS).observe(layer)
+    assert not state["nan_count"].any()
+    histogram = state["histogram"].values
+    below = histogram[..., 0] + state["underflow"].values
+    return histogram[..., 1:], np.stack([below, state["overflow"].values], -1)
 
 
 @pytest.fixture(scope="module")

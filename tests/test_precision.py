@@ -14,8 +14,8 @@ from redundancy.neurons import find_spiking_layers
 from redundancy.training import Recipe
 from redundancy.training.distributed import Processes
 from redundancy.training.learner import Learner
-from tests.test_training import assert_same_weights, train_toy, without_times
 from tests.toy import ToyDataset, tiny_network_arguments
+from tests.toy_training import assert_same_weights, train_toy, without_times
 
 CPU = torch.device("cpu")
 

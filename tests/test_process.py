@@ -1,6 +1,7 @@
 """Settings of the process: made where they can be, and never against the user's own."""
 
 import os
+import subprocess
 import sys
 
 import pytest
@@ -25,6 +26,49 @@ def test_an_allocator_that_cannot_be_told_is_left_alone(monkeypatch):
     monkeypatch.setattr(process.ctypes, "CDLL", refuse)
     monkeypatch.setattr(sys, "platform", "linux")
     assert not process.keep_heap()
+
+
+GAPS = """
+import numpy as np
+from pathlib import Path
+from redundancy.process import keep_heap, settle_heap
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1])
+
+assert keep_heap()
+assert not settle_heap()
+before = resident()
+kept = []
+for _ in range(40):
+    gap = np.ones(500_000)
+    kept.append(np.ones(1000))
+    del gap
+    kept.append(np.ones(600_000))
+del kept[1::2]
+grown = resident()
+assert grown > 1.02 * before
+assert {calls}
+print(resident() < 0.5 * grown)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's allocator is Linux's")
+@pytest.mark.parametrize(
+    ("calls", "given_back"),
+    # Without the call the memory stays, or the other case would tell nothing.
+    [("settle_heap() and not settle_heap()", "True"), ("True", "False")],
+)
+def test_gaps_between_what_stays_are_given_back(calls, given_back):
+    """Once: afterwards the process is as large as it has to be."""
+    code = GAPS.format(calls=calls)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout.strip(), done.stderr) == (given_back, "")
+
+
+def test_a_heap_that_is_not_kept_is_left_alone(monkeypatch):
+    monkeypatch.setattr(process, "_kept", process._KeptHeap())
+    assert not process.settle_heap()
 
 
 @pytest.mark.parametrize(

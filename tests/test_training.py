@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,61 +10,10 @@ import torch
 from redundancy.checkpoint import load_checkpoint
 from redundancy.datasets import sampling
 from redundancy.datasets.base import Batch
-from redundancy.errors import CheckpointError, RedundancyError, UsageError
-from redundancy.training import Epoch, Recipe, TrainingFiles, train
-from tests.toy import TINY_NETWORK, ToyDataset
-
-QUICK = Recipe(epochs=3, batch_size=8, learning_rate=1e-2, shift=1)
-
-
-def train_toy(
-    path: Path,
-    recipe: Recipe = QUICK,
-    train_set: ToyDataset | None = None,
-    test_set: ToyDataset | None = None,
-    network_arguments: dict[str, Any] | None = None,
-    **others: Any,
-) -> dict[str, Any]:
-    return train(
-        "lif-snn-3",
-        {**TINY_NETWORK, **(network_arguments or {})},
-        ToyDataset(24, split="train") if train_set is None else train_set,
-        ToyDataset(12, seed=1) if test_set is None else test_set,
-        path,
-        recipe=recipe,
-        device="cpu",
-        **others,
-    )
-
-
-def assert_same_weights(first: Path, second: Path) -> None:
-    a, b = load_checkpoint(first).state_dict, load_checkpoint(second).state_dict
-    assert list(a) == list(b)
-    for key in a:
-        assert torch.equal(a[key], b[key]), key
-
-
-def without_times(record: dict[str, Any]) -> dict[str, Any]:
-    epochs = [{**epoch, "seconds": 0.0} for epoch in record["epochs"]]
-    return {**record, "seconds": 0.0, "epochs": epochs}
-
-
-def stop_after(n_epochs: int) -> Callable[[Epoch, int], None]:
-    def on_epoch(epoch: Epoch, total: int) -> None:
-        if epoch.epoch == n_epochs:
-            raise KeyboardInterrupt
-
-    return on_epoch
-
-
-@pytest.fixture
-def interrupted(tmp_path: Path) -> Path:
-    """Return the path of a training that was interrupted after its first epoch."""
-    path = tmp_path / "interrupted.pt"
-    with pytest.raises(KeyboardInterrupt):
-        train_toy(path, on_epoch=stop_after(1))
-    return path
-
+from redundancy.errors import RedundancyError, UsageError
+from redundancy.training import Recipe, TrainingFiles
+from tests.toy import ToyDataset
+from tests.toy_training import QUICK, assert_same_weights, train_toy, without_times
 
 # Learning
 
@@ -201,110 +149,6 @@ def test_the_checkpoint_says_what_it_was_trained_on(tmp_path: Path) -> None:
         len(load_checkpoint(TrainingFiles(path).best).training_record["epochs"])
         == (record["best_epoch"])
     )
-
-
-# Interruption
-
-
-def test_an_interrupted_training_leaves_what_it_needs_to_go_on(interrupted: Path) -> None:
-    files = TrainingFiles(interrupted)
-    assert not files.final.exists()
-    assert files.last.exists()
-    assert len(json.loads(files.record.read_text())["epochs"]) == 1
-
-
-@pytest.mark.parametrize("where", ["after an epoch", "within an epoch"])
-def test_a_resumed_training_gives_the_bits_of_an_uninterrupted_one(
-    tmp_path: Path, where: str
-) -> None:
-    whole = train_toy(tmp_path / "whole.pt")
-    path = tmp_path / "interrupted.pt"
-    calls = 0
-
-    def stop_in_the_second_epoch(done: int, total: int) -> None:
-        nonlocal calls
-        calls += 1
-        if calls == 5:
-            raise KeyboardInterrupt
-
-    stop = (
-        {"on_epoch": stop_after(1)}
-        if where == "after an epoch"
-        else {"on_batch": stop_in_the_second_epoch}
-    )
-    with pytest.raises(KeyboardInterrupt):
-        train_toy(path, **stop)
-    resumed = train_toy(path, resume=True)
-    assert_same_weights(path, tmp_path / "whole.pt")
-    assert_same_weights(TrainingFiles(path).best, TrainingFiles(tmp_path / "whole.pt").best)
-    assert without_times(resumed) == without_times(whole)
-    assert not TrainingFiles(path).last.exists()
-
-
-def test_resuming_runs_only_the_epochs_that_are_missing(interrupted: Path) -> None:
-    epochs: list[int] = []
-    train_toy(interrupted, resume=True, on_epoch=lambda epoch, _: epochs.append(epoch.epoch))
-    assert epochs == [2, 3]
-
-
-def test_resume_starts_anew_where_nothing_was_interrupted(tmp_path: Path) -> None:
-    train_toy(tmp_path / "plain.pt")
-    train_toy(tmp_path / "resumed.pt", resume=True)
-    assert_same_weights(tmp_path / "plain.pt", tmp_path / "resumed.pt")
-
-
-def test_without_resume_an_interrupted_training_starts_anew(interrupted: Path) -> None:
-    record = train_toy(interrupted, Recipe(epochs=1, batch_size=8))
-    assert len(record["epochs"]) == 1
-    assert not TrainingFiles(interrupted).last.exists()
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"recipe": Recipe(**{**vars(QUICK), "seed": 1})},
-        {"recipe": Recipe(**{**vars(QUICK), "epochs": 4})},
-        {"network_arguments": {"attention": "asa-1"}},
-        {"train_set": ToyDataset(24, seed=5, split="train")},
-    ],
-    ids=["seed", "epochs", "network", "dataset"],
-)
-def test_a_training_with_other_settings_cannot_be_resumed(
-    interrupted: Path, changes: dict[str, Any]
-) -> None:
-    with pytest.raises(UsageError, match=r"last\.pt belongs to a training with other settings"):
-        train_toy(interrupted, resume=True, **changes)
-    assert TrainingFiles(interrupted).last.exists()
-
-
-def spoil_end(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-200])
-
-
-def spoil_all(path: Path) -> None:
-    path.write_text("no checkpoint")
-
-
-def spoil_key(path: Path) -> None:
-    state = torch.load(path, weights_only=True)
-    del state["optimizer"]
-    torch.save(state, path)
-
-
-def spoil_weights(path: Path) -> None:
-    state = torch.load(path, weights_only=True)
-    state["network"].popitem()
-    torch.save(state, path)
-
-
-@pytest.mark.parametrize("spoil", [spoil_end, spoil_all, spoil_key, spoil_weights])
-def test_a_damaged_state_is_refused_with_a_sentence(
-    interrupted: Path, spoil: Callable[[Path], None]
-) -> None:
-    last = TrainingFiles(interrupted).last
-    spoil(last)
-    with pytest.raises(CheckpointError, match=r"cannot be resumed from .*delete it to start anew"):
-        train_toy(interrupted, resume=True)
 
 
 # What is refused

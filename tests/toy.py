@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from redundancy.datasets.base import Argument, Batch
+
+if TYPE_CHECKING:
+    from torch import nn
 
 # lif-snn-3 at a size that a test can train in a second or two.
 TINY_NETWORK: Mapping[str, object] = {"widths": (4, 6, 6), "hidden": 12}
@@ -26,6 +30,24 @@ def tiny_network_arguments(
         "input_size": size,
         **others,
     }
+
+
+def small_network(n_timesteps: int = 4, *, seed: int = 0, **arguments: object) -> nn.Module:
+    """Return an untrained lif-snn-3 of few channels for 8 x 8 pixels and three classes."""
+    import torch
+
+    from redundancy.networks import build_network
+
+    torch.manual_seed(seed)
+    return build_network(
+        "lif-snn-3",
+        n_timesteps=n_timesteps,
+        input_size=(8, 8),
+        widths=(4, 4, 6),
+        hidden=5,
+        n_classes=3,
+        **arguments,
+    )
 
 
 class ToyDataset:

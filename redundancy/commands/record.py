@@ -55,9 +55,10 @@ def record(
     recording that is interrupted is not kept; what a killed one leaves beside --out goes
     when the same is recorded again.
     """
-    from redundancy.analysis import describe, network_recordings
+    from redundancy.analysis import network_recordings
     from redundancy.recordings import write_recording
     from redundancy.recordings.space import readable
+    from redundancy.reduction import describe
 
     _check_target(out, overwrite)
     checkpoint, network, dataset = open_for_analysis(source, options, quiet)

@@ -174,10 +174,11 @@ def _runner(
 ) -> Iterator[Runner | None]:
     """Start or connect to workers, if there are to be any."""
     n_workers, address = options.get("workers"), options.get("scheduler")
-    if not n_workers and not address:
+    if n_workers is None and address is None:
         yield None
         return
-    from redundancy.sharding.cluster import ClusterRunner, local_client, remote_client
+    from redundancy.sharding.clients import local_client, remote_client
+    from redundancy.sharding.cluster import ClusterRunner
     from redundancy.sharding.worker import OpenCheckpoint
 
     clients = local_client(n_workers) if n_workers else remote_client(str(address))

@@ -9,13 +9,9 @@ from pathlib import Path
 
 from redundancy.datasets.aedat2 import DECODINGS, read_aedat2, recognise_decoding
 from redundancy.datasets.clips import ClipArguments
-from redundancy.datasets.event_recordings import (
-    EventRecordings,
-    RecordingFile,
-    interleaved,
-    natural_order,
-)
+from redundancy.datasets.event_recordings import EventRecordings
 from redundancy.datasets.events import Events
+from redundancy.datasets.recording_files import RecordingFile, interleaved, natural_order
 from redundancy.datasets.selection import check_split
 from redundancy.errors import UsageError
 

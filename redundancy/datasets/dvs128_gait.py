@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from redundancy.datasets.clips import ClipArguments
-from redundancy.datasets.event_recordings import EventRecordings, RecordingFile, interleaved
+from redundancy.datasets.event_recordings import EventRecordings
 from redundancy.datasets.event_tables import read_array_events, read_text_events
 from redundancy.datasets.events import Events
+from redundancy.datasets.recording_files import RecordingFile, interleaved
 from redundancy.datasets.selection import check_split
 from redundancy.errors import UsageError
 

@@ -14,13 +14,9 @@ import numpy as np
 from redundancy.datasets.aedat3 import read_aedat3
 from redundancy.datasets.clips import ClipArguments
 from redundancy.datasets.event_bytes import assemble_events, read_bytes
-from redundancy.datasets.event_recordings import (
-    EventRecordings,
-    RecordingFile,
-    cut_spans,
-    natural_order,
-)
+from redundancy.datasets.event_recordings import EventRecordings
 from redundancy.datasets.events import Events
+from redundancy.datasets.recording_files import RecordingFile, cut_spans, natural_order
 from redundancy.datasets.selection import check_split
 from redundancy.errors import DataError, UsageError
 

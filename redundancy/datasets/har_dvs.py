@@ -16,13 +16,9 @@ from numpy.typing import NDArray
 from redundancy.datasets.clips import ClipArguments
 from redundancy.datasets.event_bytes import assemble_events, read_bytes
 from redundancy.datasets.event_images import read_event_image
-from redundancy.datasets.event_recordings import (
-    EventRecordings,
-    RecordingFile,
-    interleaved,
-    natural_order,
-)
+from redundancy.datasets.event_recordings import EventRecordings
 from redundancy.datasets.events import EVENT_DTYPE, Events
+from redundancy.datasets.recording_files import RecordingFile, interleaved, natural_order
 from redundancy.datasets.selection import check_split
 from redundancy.errors import DataError, UsageError
 

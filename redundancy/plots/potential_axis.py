@@ -23,6 +23,8 @@ _SHORT_QUANTITIES = {
     "input": "input current",
     "post-reset": "potential after reset",
 }
+# Of what is shown, on either side of it.
+_MARGIN = 0.05
 
 
 def channel_thresholds(potentials: xr.Dataset) -> NDArray[np.float64]:
@@ -45,13 +47,14 @@ def deviation_edges(potentials: xr.Dataset) -> NDArray[np.float64]:
 
 
 def occupied_range(
-    counts: NDArray[Any], edges: NDArray[np.float64], v_threshold: float, margin: float = 0.05
+    counts: NDArray[Any], edges: NDArray[np.float64], v_threshold: float
 ) -> tuple[float, float]:
     """Return the range of the bins that hold counts and the threshold, with a margin."""
     occupied = np.flatnonzero(counts)
     shown = [v_threshold, *(edges[[occupied[0], occupied[-1] + 1]] if len(occupied) else edges)]
     low, high = float(min(shown)), float(max(shown))
-    return low - margin * (high - low), high + margin * (high - low)
+    margin = _MARGIN * (high - low)
+    return low - margin, high + margin
 
 
 def quantity_name(potentials: xr.Dataset, short: bool = False) -> str:

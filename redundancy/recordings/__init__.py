@@ -5,12 +5,11 @@ from __future__ import annotations
 from redundancy.recordings.opening import is_own_recording, is_recording, open_recording
 from redundancy.recordings.reader import RecordingFile
 from redundancy.recordings.values import POTENTIAL_DTYPES
-from redundancy.recordings.writer import RecordingWriter, write_recording
+from redundancy.recordings.writing import write_recording
 
 __all__ = [
     "POTENTIAL_DTYPES",
     "RecordingFile",
-    "RecordingWriter",
     "is_own_recording",
     "is_recording",
     "open_recording",

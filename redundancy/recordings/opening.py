@@ -13,8 +13,7 @@ from xarray.core.indexing import LazilyIndexedArray
 
 from redundancy import schema
 from redundancy.errors import ResultsError, UsageError
-from redundancy.nodes import CONTENTS, check_version, nodes_of
-from redundancy.recording import Nodes
+from redundancy.nodes import CONTENTS, Nodes, check_version, nodes_of
 from redundancy.recordings.layout import ArrayLayout
 from redundancy.recordings.seal import check_seal
 from redundancy.recordings.stored import ShardReader, StoredArray

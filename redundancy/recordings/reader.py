@@ -14,8 +14,7 @@ import xarray as xr
 
 from redundancy import schema
 from redundancy.errors import ResultsError, UsageError
-from redundancy.nodes import CONTENTS, spiking_layers
-from redundancy.recording import Nodes
+from redundancy.nodes import CONTENTS, Nodes, spiking_layers
 from redundancy.recordings.opening import open_nodes
 from redundancy.recordings.values import fires
 

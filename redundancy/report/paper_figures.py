@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from redundancy.report.output import Drawing
     from redundancy.results import Results
 
-NUMBERS = ("1", "2", "5", "6")
-
 
 def drawings(
     number: str,

@@ -105,7 +105,7 @@ class Workshop:
                 path = self.checkpoints / f"{task.key}-{variant}-{seed}.pt"
                 if not path.exists():
                     self._train(task, variant, seed, path, test_set)
-                yield variant, seed, self._results(task, path, test_set)
+                yield variant, seed, self._results(path, test_set)
 
     def _reporter(self, what: str, units: str = "samples") -> Callable[[int, int], None]:
         return lambda done, total: self.progress(what, units, done, total)
@@ -138,7 +138,7 @@ class Workshop:
             on_batch=on_batch,
         )
 
-    def _results(self, task: Task, path: Path, test_set: Dataset) -> Results:
+    def _results(self, path: Path, test_set: Dataset) -> Results:
         from redundancy.analysis import analyze
         from redundancy.checkpoint import load_checkpoint
 

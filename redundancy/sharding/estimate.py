@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from redundancy.sharding.gathering import Gathered
 from redundancy.sharding.plan import SHARD_BATCHES, Plan
-from redundancy.sharding.runners import Pilot
+from redundancy.sharding.runners import Pilot, peak_bytes
 
 # Analyses shorter than this begin without an announcement.
 LONG_SECONDS = 60.0
@@ -59,8 +59,9 @@ def estimate(plan: Plan, pilot: Pilot, gathered: Gathered, n_workers: int) -> Es
     state = 0
     if gathered.pieces:
         state = sum(node.nbytes for node in gathered.pieces[0].nodes.values())
-    # This process merges: the sum so far, what comes in, and what both make.
-    merging = 3 * state if n_workers > 1 else 0
+    # This process merges: the sum so far, what comes in, and what both make or is being
+    # written. Where others run the network it holds the dataset and the libraries besides.
+    merging = 3 * state + (peak_bytes() if n_workers > 1 else 0)
     # Merged states, their replacement, shards that wait, and the results.
     waiting = n_workers if n_workers > 1 else 0
     return Estimate(

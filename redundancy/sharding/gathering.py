@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 import xarray as xr
 
-from redundancy.nodes import spiking_layers
-from redundancy.observation import Bins, merge_states
-from redundancy.recording import Nodes
+from redundancy.nodes import Nodes, spiking_layers
+from redundancy.observation import Bins
 from redundancy.sharding.plan import Shard
+from redundancy.states import merge_states
 from redundancy.stats import MembranePotentialDistribution
 
 

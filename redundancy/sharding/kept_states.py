@@ -15,6 +15,7 @@ from redundancy.errors import UsageError
 from redundancy.files import full_disk_as_sentence, write_text
 from redundancy.nodes import check_version, read_nodes, write_nodes
 from redundancy.sharding.gathering import Gathered, Piece
+from redundancy.sharding.identity import differences
 from redundancy.sharding.plan import Shard
 
 _PREFIX = ".shards-"
@@ -76,6 +77,7 @@ class KeptStates:
         """
         text = json.dumps(identity, sort_keys=True, default=str)
         self.folder = self._parent / f"{_PREFIX}{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+        self._identity = text
         if self._resume and not self.folder.exists():
             self._refuse_others(json.loads(text))
         if self._resume and self.folder.exists():
@@ -86,7 +88,6 @@ class KeptStates:
                 "--resume, or start again with --overwrite"
             )
         shutil.rmtree(self.folder, ignore_errors=True)
-        self._identity = text
         return Gathered(start)
 
     def _refuse_others(self, identity: Mapping[str, Any]) -> None:
@@ -96,7 +97,7 @@ class KeptStates:
             except (OSError, ValueError):
                 continue
             different = [
-                f"{words} and now {now}" for words, now in _differences(other, identity).values()
+                f"{words} and now {now}" for words, now in differences(other, identity).values()
             ]
             raise UsageError(
                 f"the unfinished run in {self._parent} is another one "
@@ -105,7 +106,6 @@ class KeptStates:
             )
 
     def _read(self, start: int) -> Gathered:
-        self._identity = (self.folder / _IDENTITY).read_text(encoding="utf-8")
         gathered = Gathered(start)
         for partial in self.folder.glob("*.partial-*"):
             partial.unlink(missing_ok=True)
@@ -173,27 +173,8 @@ class KeptStates:
             "stop": piece.samples.stop,
             "device": device,
         }
-        write_nodes(path, piece.nodes, attributes, compress=False)
+        write_nodes(path, piece.nodes, attributes)
 
     def remove(self) -> None:
         """Remove what was kept; the results are written."""
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def _differences(other: Mapping[str, Any], one: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
-    """Return by name what differs, first in words, then now; of mappings what in them does."""
-    found: dict[str, tuple[str, str]] = {}
-    for name in sorted({*other, *one}):
-        before, now = other.get(name), one.get(name)
-        if before == now:
-            continue
-        if isinstance(before, dict) and isinstance(now, dict):
-            found.update(_differences(before, now))
-        else:
-            found[name] = f"{name.replace('_', ' ')} {_shown(before)}", _shown(now)
-    return found
-
-
-def _shown(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -13,9 +13,9 @@ import xarray as xr
 from redundancy import schema
 from redundancy.errors import ResultsError, UsageError
 from redundancy.nodes import CONTENTS, nodes_of, spiking_layers
-from redundancy.observation import merge_states
 from redundancy.results import Results
 from redundancy.sharding.plan import Shard
+from redundancy.states import merge_states
 
 # Attributes that parts must agree in, and what to call them.
 _SAME = {
@@ -140,6 +140,12 @@ def _check_same(first: str, one: Results, second: str, other: Results) -> None:
     for layer, state in layers.items():
         for name, value in state.attrs.items():
             found = other_layers[layer].attrs.get(name)
+            if name == schema.PATH and value != found:
+                raise UsageError(
+                    f"{first} and {second} are not of the same analysis: {layer} was read on the "
+                    f"{value} path and on the {found} one; analyse both with --no-fused, or both "
+                    "without"
+                )
             if not np.array_equal(np.asarray(value), np.asarray(found)):
                 raise UsageError(
                     f"{first} and {second} are not of the same analysis: {name} of {layer} is "

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from redundancy.datasets.base import Dataset
 from redundancy.errors import UsageError
-from redundancy.observation import merge_states
+from redundancy.states import merge_states
 
 if TYPE_CHECKING:
     from redundancy.network_observer import NetworkObserver
-    from redundancy.recording import Nodes
+    from redundancy.nodes import Nodes
 
 # A constant: where shards are cut must not depend on who works on them.
 SHARD_BATCHES = 4

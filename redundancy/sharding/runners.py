@@ -14,14 +14,15 @@ from redundancy.datasets.base import Dataset
 from redundancy.devices import device_of
 from redundancy.errors import UsageError
 from redundancy.network_observer import NetworkObserver
-from redundancy.observation import AnalysisOptions, Bins, merge_states
+from redundancy.observation import AnalysisOptions, Bins
 from redundancy.sharding.gathering import Piece
 from redundancy.sharding.plan import Plan, Shard, observe_shard
+from redundancy.states import merge_states
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from redundancy.recording import Forward
+    from redundancy.forward import Forward
 
 SamplesDone = Callable[[int], None]
 

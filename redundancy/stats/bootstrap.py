@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from redundancy import schema
 from redundancy.errors import UsageError
 from redundancy.stats.base import state_variable
-from redundancy.stats.layer_values import per_position, potential_sums
-
-if TYPE_CHECKING:
-    from redundancy.stats.layer_sweep import LayerSweep
+from redundancy.stats.bins import UniformBins
+from redundancy.stats.layer_sweep import LayerSweep
+from redundancy.stats.sweep import sweep_recording
 
 WEIGHT = "bootstrap_weight"
 _PREFIX = "bootstrap_"
@@ -79,10 +78,25 @@ class PoissonBootstrap:
         Dataset
             Resampled sums, (replicate) or (replicate, synapse).
         """
-        return self._state(_totals(recording), recording[WEIGHT].values, recording.attrs)
+        weights: NDArray[np.uint8] = recording[WEIGHT].values
+        if schema.SPIKE in recording:
+            return self.observe_sweep(sweep_recording(recording, UniformBins(1.0, 1, 1)), weights)
+        return self._state(_totals(recording), weights, recording.attrs)
 
     def observe_sweep(self, sweep: LayerSweep, weights: NDArray[np.uint8]) -> xr.Dataset:
-        """Return the state of :meth:`observe` from the sweep of a batch and its weights."""
+        """Add up what every replicate draws of a swept spiking layer.
+
+        Parameters
+        ----------
+        sweep : LayerSweep
+        weights : ndarray of uint8, shape (sample, replicate)
+            See :meth:`weights`.
+
+        Returns
+        -------
+        Dataset
+            Resampled spikes and squared errors, (replicate).
+        """
         from redundancy.stats.sweep_kernels import SQUARED_ERROR as ERROR
 
         totals = {
@@ -113,21 +127,16 @@ class PoissonBootstrap:
 
 
 def _totals(recording: xr.Dataset) -> dict[str, NDArray[np.float64]]:
-    """Return what each sample adds, shape (sample,) or (sample, synapse)."""
-    from redundancy.stats.sweep_kernels import SQUARED_ERROR as ERROR
+    """Return what each sample adds to the root or the synaptic layers.
 
+    Of shape (sample,) or (sample, synapse).
+    """
     if schema.INPUT_NONZERO in recording:
         return {
             _PREFIX + name: recording.variables[name]
             .transpose(schema.SAMPLE, schema.SYNAPSE)
             .values.astype(np.float64)
             for name in SYNAPTIC
-        }
-    if schema.SPIKE in recording:
-        spikes = per_position(recording[schema.SPIKE])
-        return {
-            SPIKES: np.count_nonzero(spikes, axis=(1, 2, 3)).astype(np.float64),
-            SQUARED_ERROR: potential_sums(recording)[..., ERROR].sum((1, 2)),
         }
     n_samples = recording.sizes[schema.SAMPLE]
     labelled = schema.LABEL in recording and schema.PREDICTION in recording

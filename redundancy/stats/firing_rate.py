@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -12,37 +11,14 @@ from numpy.typing import NDArray
 
 from redundancy import schema
 from redundancy.stats.base import state_variable
-
-if TYPE_CHECKING:
-    from redundancy.stats.layer_sweep import LayerSweep
+from redundancy.stats.layer_statistic import SpikeStatistic
+from redundancy.stats.layer_sweep import SpikeSweep
 
 _UNITS = "spikes per sample"
-# Up to this many samples of 0 and 1 add up without overflow in 8 bits, which is
-# several times faster than adding in 64.
-_BYTE_SAMPLES = 255
-
-
-def count_spiking_samples(spikes: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Count over the first axis where `spikes` is not zero.
-
-    Parameters
-    ----------
-    spikes : ndarray of uint8, shape (sample, ...)
-
-    Returns
-    -------
-    ndarray of int64, shape (...)
-    """
-    binary = spikes if spikes.size == 0 or spikes.max() <= 1 else (spikes != 0).view(np.uint8)
-    first = np.add.reduce(binary[:_BYTE_SAMPLES], axis=0, dtype=np.uint8)
-    counts: NDArray[np.int64] = first.astype(np.int64)
-    for start in range(_BYTE_SAMPLES, len(binary), _BYTE_SAMPLES):
-        counts += np.add.reduce(binary[start : start + _BYTE_SAMPLES], axis=0, dtype=np.uint8)
-    return counts
 
 
 @dataclass(frozen=True)
-class FiringRate:
+class FiringRate(SpikeStatistic):
     """Spike firing rates of one layer: N-SFR, C-SFR, T-SFR and NASFR.
 
     Definition 1 of Yao et al., ICCV 2023: the N-SFR of a neuron at a timestep is the
@@ -50,47 +26,28 @@ class FiringRate:
     neurons of a channel, of the layer, and over time.
     """
 
-    def observe(self, recording: xr.Dataset) -> xr.Dataset:
+    def observe_sweep(self, sweep: SpikeSweep) -> xr.Dataset:
         """Count, per neuron and timestep, the samples in which it spikes.
-
-        Parameters
-        ----------
-        recording : Dataset
-            With ``spike`` (sample, time, channel[, y, x]), uint8.
 
         Returns
         -------
         Dataset
             ``spike_count`` (time, channel[, y, x]) and ``n_samples``, int64.
         """
-        spikes = recording[schema.SPIKE]
-        if spikes.dims[0] != schema.SAMPLE:
-            raise ValueError(f"spike must have {schema.SAMPLE!r} first, got {spikes.dims}")
-        dims = tuple(str(dim) for dim in spikes.dims[1:])
-        counts = count_spiking_samples(spikes.values)
-        return self._state(dims, counts, spikes.sizes[schema.SAMPLE], recording.attrs)
-
-    def observe_sweep(self, sweep: LayerSweep) -> xr.Dataset:
-        """Return the state of :meth:`observe` from the sweep of a batch."""
-        return self._state(sweep.dims, sweep.spike_counts, sweep.n_samples, sweep.attributes)
-
-    @staticmethod
-    def _state(
-        dims: tuple[str, ...],
-        counts: NDArray[np.int64],
-        n_samples: int,
-        attributes: Mapping[Any, Any],
-    ) -> xr.Dataset:
         return xr.Dataset(
             {
                 schema.SPIKE_COUNT: state_variable(
-                    dims, counts, "sum", "samples in which the neuron spikes", "samples"
+                    sweep.dims,
+                    sweep.spike_counts,
+                    "sum",
+                    "samples in which the neuron spikes",
+                    "samples",
                 ),
                 schema.N_SAMPLES: state_variable(
-                    (), np.int64(n_samples), "sum", "samples", "samples"
+                    (), np.int64(sweep.n_samples), "sum", "samples", "samples"
                 ),
             },
-            attrs=attributes,
+            attrs=sweep.attributes,
         )
 
     def compute(self, state: xr.Dataset) -> xr.Dataset:

@@ -11,23 +11,25 @@ Array = NDArray[np.float64]
 MINIMUM_SAMPLES = 4
 
 
-def sample_kernels(spikes: NDArray[np.uint8]) -> Array:
+def sample_kernels(bits: NDArray[np.uint64], n_positions: int) -> Array:
     """Count, per timestep, the neurons that spike in both of two samples.
 
     Parameters
     ----------
-    spikes : ndarray of uint8, shape (sample, time, channel, position)
+    bits : ndarray of uint64, shape (time, channel, sample, word)
+        Spikes, see :func:`redundancy.stats.bit_kernels.pack_bits`.
+    n_positions : int
+        Bits in use of the words of one channel.
 
     Returns
     -------
     ndarray of float64, shape (time, sample, sample)
         Whole numbers.
     """
-    from redundancy.stats.bit_kernels import count_common, pack_bits
+    from redundancy.stats.bit_kernels import close_ranks, count_common
 
-    n_samples, n_timesteps = spikes.shape[:2]
-    bits = pack_bits(spikes.reshape(n_samples, n_timesteps, -1))
-    return count_common(bits.transpose(1, 0, 2)).astype(np.float64)
+    by_sample = bits.transpose(0, 2, 1, 3)
+    return count_common(close_ranks(by_sample, n_positions)).astype(np.float64)
 
 
 def unbiased_hsic(kernels: Array) -> Array:

@@ -1,4 +1,4 @@
-"""What the statistics of potentials share: thresholds, values and their sums."""
+"""What is read of a recorded layer: thresholds, spikes and potentials."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from redundancy import schema
 
-_SUMS = "potential_sums"
+_VECTOR = (schema.SAMPLE, schema.TIME, schema.CHANNEL)
+_LAYERS = (_VECTOR, (*_VECTOR, schema.Y, schema.X))
 
 
 def thresholds(attributes: Mapping[Any, Any], n_channels: int) -> NDArray[np.float64]:
@@ -38,57 +39,41 @@ def as_compared(
     return threshold.astype(dtype).astype(np.float64)
 
 
-def per_position(variable: xr.DataArray) -> NDArray[Any]:
-    """Return a recorded variable as (sample, time, channel, position)."""
-    if variable.dims[:3] != (schema.SAMPLE, schema.TIME, schema.CHANNEL):
-        raise ValueError(
-            f"{variable.name} must be (sample, time, channel[, y, x]), got {variable.dims}"
-        )
-    return variable.values.reshape(*variable.shape[:3], -1)
-
-
-def quantity_values(recording: xr.Dataset, quantity: str) -> NDArray[np.floating[Any]]:
-    """Return the recorded values of a quantity, (sample, time, channel, position).
+def spike_values(recording: xr.Dataset) -> NDArray[np.uint8]:
+    """Return the recorded spikes, (sample, time, channel[, y, x]).
 
     Raises
     ------
     ValueError
-        If they were not recorded.
+        If there are none, in other dimensions, or of another type than uint8.
     """
-    name = schema.QUANTITY_VARIABLES[quantity]
+    spikes: NDArray[np.uint8] = _layer_values(recording, schema.SPIKE)
+    if spikes.dtype != np.uint8:
+        raise ValueError(
+            f"{schema.SPIKE} must be uint8, 0 where a neuron does not spike, got {spikes.dtype}"
+        )
+    return spikes
+
+
+def quantity_values(recording: xr.Dataset, quantity: str) -> NDArray[np.floating[Any]]:
+    """Return the recorded values of a quantity, (sample, time, channel[, y, x]).
+
+    Raises
+    ------
+    ValueError
+        If they were not recorded, or in other dimensions.
+    """
+    values = _layer_values(recording, schema.QUANTITY_VARIABLES[quantity])
+    return values if values.dtype in (np.float32, np.float64) else values.astype(np.float32)
+
+
+def _layer_values(recording: xr.Dataset, name: str) -> NDArray[Any]:
     if name not in recording:
         raise ValueError(
             f"the recording holds no {name}, only {', '.join(map(str, recording.data_vars))}"
         )
-    values = per_position(recording[name])
-    return values if values.dtype in (np.float32, np.float64) else values.astype(np.float32)
-
-
-def layer_thresholds(recording: xr.Dataset, values: NDArray[Any]) -> NDArray[np.float64]:
-    """Return the thresholds per channel as `values`, (sample, time, channel, …), meet them."""
-    return as_compared(thresholds(recording.attrs, values.shape[2]), values.dtype)
-
-
-def potential_sums(recording: xr.Dataset, quantity: str = "pre-fire") -> NDArray[np.float64]:
-    """Return the sums of :func:`redundancy.stats.kernels.sum_potentials` of a layer.
-
-    Several statistics need them; :func:`with_sums` leaves them in the recording, so that
-    memory is swept once.
-    """
-    from redundancy.stats import kernels
-
-    if quantity == "pre-fire" and _SUMS in recording:
-        sums: NDArray[np.float64] = recording[_SUMS].values
-        return sums
-    values = quantity_values(recording, quantity)
-    return kernels.sum_potentials(
-        values,
-        per_position(recording[schema.SPIKE]),
-        thresholds(recording.attrs, values.shape[2]),
-    )
-
-
-def with_sums(recording: xr.Dataset) -> xr.Dataset:
-    """Return a recording of a layer with the sums of its pre-fire potentials."""
-    dims = (schema.SAMPLE, schema.TIME, schema.CHANNEL, "sum")
-    return recording.assign({_SUMS: (dims, potential_sums(recording))})
+    variable = recording.variables[name]
+    if variable.dims not in _LAYERS:
+        raise ValueError(f"{name} must be (sample, time, channel[, y, x]), got {variable.dims}")
+    values: NDArray[Any] = variable.values
+    return values

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from redundancy import schema
-from redundancy.errors import RecordingError, UsageError
+from redundancy.errors import RecordingError
 from redundancy.stats.base import state_variable
-from redundancy.stats.layer_values import layer_thresholds, quantity_values
-
-if TYPE_CHECKING:
-    from redundancy.stats.layer_sweep import LayerSweep
+from redundancy.stats.bins import UniformBins, check_bins, check_quantity
+from redundancy.stats.layer_statistic import PotentialStatistic
+from redundancy.stats.layer_sweep import LayerSweep
+from redundancy.stats.layer_values import as_compared, quantity_values, thresholds
 
 # A histogram of a channel at a timestep has at most so many bins by default.
 _MOST_BINS = 1024
-# Each bin takes 8 bytes a channel and timestep; more than these are a slip.
-_TOO_MANY_BINS = 1 << 15
 # The bins of a pilot leave out this share of its values at either end; its range is
 # then widened by a share of itself on either side.
 _TAIL = 0.0005
@@ -42,27 +39,8 @@ _LONG_NAMES = {
 }
 
 
-def check_quantity(quantity: str) -> None:
-    """Raise a UsageError unless `quantity` is known."""
-    if quantity not in schema.QUANTITY_VARIABLES:
-        raise UsageError(
-            f"the quantity must be one of {', '.join(schema.QUANTITY_VARIABLES)}, got {quantity!r}"
-        )
-
-
-def check_bins(bin_width: float | None, bounds: tuple[float, float] | None) -> None:
-    """Raise a UsageError unless a width and a range of bins make sense, where given."""
-    if bin_width is not None and not 0 < bin_width < math.inf:
-        raise UsageError(f"the bin width must be positive and finite, got {bin_width}")
-    if bounds is not None and not -math.inf < bounds[0] < bounds[1] < math.inf:
-        raise UsageError(
-            f"the bins' range must run from low to high and be finite, got {bounds[0]:g} to "
-            f"{bounds[1]:g}"
-        )
-
-
 @dataclass(frozen=True)
-class MembranePotentialDistribution:
+class MembranePotentialDistribution(UniformBins, PotentialStatistic):
     """Histogram of U per timestep and channel, over all samples and neurons.
 
     Definition 5 of Yao et al., ICCV 2023, which leaves the bins open. Here they are
@@ -80,26 +58,6 @@ class MembranePotentialDistribution:
         The potential before firing (U), the input current (X; what the published code
         plots), or the potential after the reset.
     """
-
-    bin_width: float
-    n_bins_below: int
-    n_bins_above: int
-    quantity: str = "pre-fire"
-
-    def __post_init__(self) -> None:
-        check_quantity(self.quantity)
-        check_bins(self.bin_width, None)
-        if min(self.n_bins_below, self.n_bins_above) < 1:
-            raise UsageError(
-                "there must be a bin below and one above the threshold, got "
-                f"{self.n_bins_below} and {self.n_bins_above}"
-            )
-        if self.n_bins_below + self.n_bins_above > _TOO_MANY_BINS:
-            raise UsageError(
-                f"a bin width of {self.bin_width:g} makes {self.n_bins_below + self.n_bins_above} "
-                f"bins, and at most {_TOO_MANY_BINS} are counted; widen the bins or narrow their "
-                "range"
-            )
 
     @classmethod
     def from_pilot(
@@ -129,7 +87,7 @@ class MembranePotentialDistribution:
         check_quantity(quantity)
         check_bins(bin_width, bounds)
         values = quantity_values(recording, quantity)
-        threshold = layer_thresholds(recording, values)
+        threshold = as_compared(thresholds(recording.attrs, values.shape[2]), values.dtype)
         low, high = _range_about(values, threshold)
         if bounds is not None:
             low, high = bounds[0] - float(threshold.max()), bounds[1] - float(threshold.min())
@@ -151,13 +109,8 @@ class MembranePotentialDistribution:
             str(attributes[schema.QUANTITY]),
         )
 
-    def observe(self, recording: xr.Dataset) -> xr.Dataset:
-        """Count the values of one layer.
-
-        Parameters
-        ----------
-        recording : Dataset
-            With the variable of the quantity (sample, time, channel[, y, x]).
+    def observe_sweep(self, sweep: LayerSweep) -> xr.Dataset:
+        """Count the values of one layer; the sweep must have been made with these bins.
 
         Returns
         -------
@@ -165,24 +118,7 @@ class MembranePotentialDistribution:
             ``histogram`` (time, channel, bin), ``underflow``, ``overflow`` and
             ``nan_count`` (time, channel), int64: nothing is dropped.
         """
-        from redundancy.stats import kernels
-
-        values = quantity_values(recording, self.quantity)
-        counts = kernels.count_bins(
-            values,
-            layer_thresholds(recording, values),
-            self.bin_width,
-            self.n_bins_below,
-            self.n_bins_above,
-            closed_left=recording.attrs[schema.FIRES_AT] == ">=",
-        )
-        return self._state(counts, recording.attrs)
-
-    def observe_sweep(self, sweep: LayerSweep) -> xr.Dataset:
-        """Return the state of :meth:`observe` from the sweep of a batch."""
-        return self._state(sweep.bins, sweep.attributes)
-
-    def _state(self, counts: NDArray[np.int64], given: Mapping[Any, Any]) -> xr.Dataset:
+        counts = sweep.bins
         n_bins = self.n_bins_below + self.n_bins_above
         dims = (schema.TIME, schema.CHANNEL)
         name = _LONG_NAMES[self.quantity]
@@ -196,13 +132,16 @@ class MembranePotentialDistribution:
                 dims, counts[..., n_bins + place].copy(), "sum", long_name, "1"
             )
         attributes = {
-            **given,
+            **sweep.attributes,
             schema.QUANTITY: self.quantity,
             schema.BIN_WIDTH: self.bin_width,
             schema.BINS_BELOW: self.n_bins_below,
             schema.BINS_ABOVE: self.n_bins_above,
         }
         return xr.Dataset(variables, attrs=attributes)
+
+    def _swept_bins(self) -> UniformBins:
+        return self
 
     def compute(self, state: xr.Dataset) -> xr.Dataset:
         """Return the counts with ``bin_centre`` (bin), the distance of a bin from V_th."""
@@ -247,7 +186,7 @@ def _range_about(
     values: NDArray[np.floating[Any]], threshold: NDArray[np.float64]
 ) -> tuple[float, float]:
     """Return where the values of a pilot lie about their thresholds."""
-    n_positions = values.shape[3]
+    n_positions = math.prod(values.shape[3:])
     flat = values.ravel()
     places = np.arange(0, flat.size, max(flat.size // _PILOT_VALUES, 1) | 1)
     deviation = flat[places] - threshold[places // n_positions % len(threshold)]

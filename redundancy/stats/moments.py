@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from redundancy import schema
 from redundancy.stats.base import state_variable
-from redundancy.stats.layer_values import per_position, potential_sums, thresholds
-
-if TYPE_CHECKING:
-    from redundancy.stats.layer_sweep import LayerSweep
+from redundancy.stats.bins import UniformBins
+from redundancy.stats.layer_statistic import PotentialStatistic
+from redundancy.stats.layer_sweep import LayerSweep
+from redundancy.stats.layer_values import thresholds
 
 _DIMS = (schema.TIME, schema.CHANNEL)
 
 
 @dataclass(frozen=True)
-class Moments:
+class Moments(PotentialStatistic):
     """Moments of U per timestep and channel, over all samples and neurons.
 
     Sums are float64 and taken about the threshold, where potentials are small.
@@ -34,13 +32,8 @@ class Moments:
 
     quantity: str = "pre-fire"
 
-    def observe(self, recording: xr.Dataset) -> xr.Dataset:
-        """Add up deviations from the threshold.
-
-        Parameters
-        ----------
-        recording : Dataset
-            With ``spike`` and the quantity's variable, (sample, time, channel[, y, x]).
+    def observe_sweep(self, sweep: LayerSweep) -> xr.Dataset:
+        """Add up deviations from the threshold; the sweep must have binned this quantity.
 
         Returns
         -------
@@ -48,19 +41,10 @@ class Moments:
             ``n_values`` int64, ``deviation_sum``, ``deviation_square_sum``, ``minimum``
             and ``maximum`` (of the deviation) float64, all (time, channel).
         """
-        sums = potential_sums(recording, self.quantity)
-        size = per_position(recording[schema.SPIKE]).shape[3]
-        return self._state(sums, size, recording.attrs)
-
-    def observe_sweep(self, sweep: LayerSweep) -> xr.Dataset:
-        """Return the state of :meth:`observe` from the sweep of a batch."""
-        return self._state(sweep.sums, sweep.n_positions, sweep.attributes)
-
-    @staticmethod
-    def _state(sums: NDArray[np.float64], size: int, attributes: Mapping[Any, Any]) -> xr.Dataset:
         from redundancy.stats.sweep_kernels import DEVIATION, DEVIATION_SQUARE, LEAST, MOST
 
-        n_values = np.full(sums.shape[1:3], len(sums) * size, np.int64)
+        sums = sweep.sums
+        n_values = np.full(sums.shape[1:3], len(sums) * sweep.n_positions, np.int64)
         units = "same as V_th"
         return xr.Dataset(
             {
@@ -82,8 +66,11 @@ class Moments:
                     _DIMS, sums[..., MOST].max(0), "max", "greatest U - V_th", units
                 ),
             },
-            attrs=attributes,
+            attrs=sweep.attributes,
         )
+
+    def _swept_bins(self) -> UniformBins:
+        return dataclasses.replace(super()._swept_bins(), quantity=self.quantity)
 
     def compute(self, state: xr.Dataset) -> xr.Dataset:
         """Return ``mean``, ``variance`` (of the population), ``minimum``, ``maximum``.

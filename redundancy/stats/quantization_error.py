@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from redundancy import schema
 from redundancy.stats.base import state_variable
-from redundancy.stats.layer_values import per_position, potential_sums, thresholds
-
-if TYPE_CHECKING:
-    from redundancy.stats.layer_sweep import LayerSweep
+from redundancy.stats.layer_statistic import PotentialStatistic
+from redundancy.stats.layer_sweep import LayerSweep
+from redundancy.stats.layer_values import thresholds
 
 _DIMS = (schema.TIME, schema.CHANNEL)
 _ERROR_SUM = "squared_error_sum"
@@ -30,7 +27,7 @@ LONG_NAMES = {
 
 
 @dataclass(frozen=True)
-class QuantizationError:
+class QuantizationError(PotentialStatistic):
     """Mean of (U - S)^2 per timestep and channel, over all samples and neurons.
 
     Yao et al., ICCV 2023, section 5.5. U is the potential before firing. The paper
@@ -39,13 +36,8 @@ class QuantizationError:
     :func:`network_quantization_error` averages over all neurons, samples and timesteps.
     """
 
-    def observe(self, recording: xr.Dataset) -> xr.Dataset:
+    def observe_sweep(self, sweep: LayerSweep) -> xr.Dataset:
         """Add up squared errors.
-
-        Parameters
-        ----------
-        recording : Dataset
-            With ``spike`` and ``membrane_potential`` (sample, time, channel[, y, x]).
 
         Returns
         -------
@@ -53,19 +45,10 @@ class QuantizationError:
             ``squared_error_sum``, ``squared_error_scaled_sum`` float64 and ``n_errors``
             int64, (time, channel).
         """
-        sums = potential_sums(recording)
-        size = per_position(recording[schema.SPIKE]).shape[3]
-        return self._state(sums, size, recording.attrs)
-
-    def observe_sweep(self, sweep: LayerSweep) -> xr.Dataset:
-        """Return the state of :meth:`observe` from the sweep of a batch."""
-        return self._state(sweep.sums, sweep.n_positions, sweep.attributes)
-
-    @staticmethod
-    def _state(sums: NDArray[np.float64], size: int, attributes: Mapping[Any, Any]) -> xr.Dataset:
         from redundancy.stats.sweep_kernels import SQUARED_ERROR, SQUARED_ERROR_SCALED
 
-        n_values = np.full(sums.shape[1:3], len(sums) * size, np.int64)
+        sums = sweep.sums
+        n_values = np.full(sums.shape[1:3], len(sums) * sweep.n_positions, np.int64)
         squares = "square of V_th's"
         return xr.Dataset(
             {
@@ -81,7 +64,7 @@ class QuantizationError:
                 ),
                 _N: state_variable(_DIMS, n_values, "sum", "values", "1"),
             },
-            attrs=attributes,
+            attrs=sweep.attributes,
         )
 
     def compute(self, state: xr.Dataset) -> xr.Dataset:

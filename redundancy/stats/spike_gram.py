@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -12,63 +10,12 @@ from numpy.typing import NDArray
 
 from redundancy import schema
 from redundancy.stats.base import state_variable
-
-if TYPE_CHECKING:
-    from redundancy.stats.layer_sweep import LayerSweep
-
-
-def binary_spikes(spikes: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return spikes as 0 and 1: graded spikes count as one; 0/1 input is not copied."""
-    return spikes if spikes.size == 0 or spikes.max() <= 1 else (spikes != 0).view(np.uint8)
-
-
-def recorded_spikes(recording: xr.Dataset) -> NDArray[np.uint8]:
-    """Return the 0/1 spikes of a recorded layer, positions flattened.
-
-    Parameters
-    ----------
-    recording : Dataset
-        With ``spike`` (sample, time, channel[, y, x]).
-
-    Returns
-    -------
-    ndarray of uint8, shape (sample, time, channel, position)
-
-    Raises
-    ------
-    ValueError
-        If the dimensions come in another order.
-    """
-    spikes = recording[schema.SPIKE]
-    first = (schema.SAMPLE, schema.TIME, schema.CHANNEL)
-    if spikes.dims[:3] != first:
-        raise ValueError(f"spike must have the dimensions {first} first, got {spikes.dims}")
-    n_positions = int(np.prod(spikes.shape[3:], dtype=np.int64))
-    return binary_spikes(spikes.values.reshape(*spikes.shape[:3], n_positions))
-
-
-def count_joint_spikes(spikes: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Count where two channels spike together.
-
-    Parameters
-    ----------
-    spikes : ndarray of uint8, shape (sample, channel, position)
-        0 and 1.
-
-    Returns
-    -------
-    ndarray of int64, shape (channel, channel)
-    """
-    from redundancy.stats.bit_kernels import count_common, pack_bits
-
-    n_channels = spikes.shape[1]
-    rows = spikes.transpose(1, 0, 2).reshape(1, n_channels, -1)
-    counts: NDArray[np.int64] = count_common(pack_bits(rows))[0]
-    return counts
+from redundancy.stats.layer_statistic import SpikeStatistic
+from redundancy.stats.layer_sweep import SpikeSweep
 
 
 @dataclass(frozen=True)
-class SpikeGram:
+class SpikeGram(SpikeStatistic):
     """Joint spikes of every pair of channels, per timestep.
 
     The Gram matrix of the 0/1 spikes with (sample, position) as observations. It is all
@@ -77,14 +24,8 @@ class SpikeGram:
     :func:`redundancy.stats.dimensionality.dimensionality`).
     """
 
-    def observe(self, recording: xr.Dataset) -> xr.Dataset:
-        """Count joint spikes.
-
-        Parameters
-        ----------
-        recording : Dataset
-            With ``spike`` (sample, time, channel[, y, x]), uint8; graded spikes count as
-            one.
+    def observe_sweep(self, sweep: SpikeSweep) -> xr.Dataset:
+        """Count joint spikes; graded ones count as one.
 
         Returns
         -------
@@ -93,24 +34,9 @@ class SpikeGram:
             at which both channels spike, the channel's spikes on the diagonal.
             ``n_positions`` () int64: all such pairs, samples times positions.
         """
-        spikes = recorded_spikes(recording)
-        n_samples, n_timesteps, n_channels, n_positions = spikes.shape
-        gram = np.zeros((n_timesteps, n_channels, n_channels), np.int64)
-        for time in range(n_timesteps):
-            gram[time] = count_joint_spikes(spikes[:, time])
-        return self._state(gram, n_samples * n_positions, recording.attrs)
-
-    def observe_sweep(self, sweep: LayerSweep) -> xr.Dataset:
-        """Return the state of :meth:`observe` from the sweep of a batch."""
         from redundancy.stats.bit_kernels import close_ranks, count_common
 
         gram = count_common(close_ranks(sweep.bits, sweep.n_positions))
-        return self._state(gram, sweep.n_samples * sweep.n_positions, sweep.attributes)
-
-    @staticmethod
-    def _state(
-        gram: NDArray[np.int64], n_positions: int, attributes: Mapping[Any, Any]
-    ) -> xr.Dataset:
         return xr.Dataset(
             {
                 schema.SPIKE_GRAM: state_variable(
@@ -122,13 +48,13 @@ class SpikeGram:
                 ),
                 schema.N_POSITIONS: state_variable(
                     (),
-                    np.int64(n_positions),
+                    np.int64(sweep.n_samples * sweep.n_positions),
                     "sum",
                     "samples times positions of a channel",
                     "neurons",
                 ),
             },
-            attrs=attributes,
+            attrs=sweep.attributes,
         )
 
     def compute(self, state: xr.Dataset) -> xr.Dataset:

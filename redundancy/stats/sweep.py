@@ -17,10 +17,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from redundancy import schema
-from redundancy.stats.layer_sweep import LayerSweep
-from redundancy.stats.layer_values import as_compared, per_position, quantity_values, thresholds
-from redundancy.stats.membrane_potential import MembranePotentialDistribution
-from redundancy.stats.spatial_rates import pool_events
+from redundancy.stats.bins import UniformBins
+from redundancy.stats.foreground import Foreground
+from redundancy.stats.layer_sweep import LayerSweep, SpikeSweep
+from redundancy.stats.layer_values import as_compared, quantity_values, spike_values, thresholds
 
 # As the kernels number them.
 _QUANTITIES = {"pre-fire": 0, "input": 1, "post-reset": 2}
@@ -41,64 +41,41 @@ class NeuronParameters:
     v_reset: float | None
 
 
-class Foreground:
-    """Where the input of a batch has events, as bits, for layers of any size.
-
-    Parameters
-    ----------
-    frames : ndarray, shape (sample, time, channel, y, x)
-    """
-
-    def __init__(self, frames: NDArray[Any]) -> None:
-        self._frames = frames
-        self._known: dict[tuple[int, ...], tuple[NDArray[np.uint64], NDArray[np.int64]]] = {}
-
-    def of(self, size: tuple[int, ...]) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
-        """Return the bits (sample and time, word) for maps of a size, and cells (time,)."""
-        from redundancy.stats.bit_kernels import pack_bits
-
-        if size not in self._known:
-            inside = pool_events(self._frames, (size[0], size[1]))
-            flat = inside.reshape(*inside.shape[:2], -1)
-            bits = pack_bits(flat)
-            cells = np.count_nonzero(flat, axis=(0, 2)).astype(np.int64)
-            self._known[size] = bits.reshape(-1, bits.shape[-1]), cells
-        return self._known[size]
-
-
 class SweepBuilder:
     """Collects the :class:`LayerSweep` of one layer, all timesteps at once or in parts.
 
     Parameters
     ----------
-    distribution : MembranePotentialDistribution
+    bins : UniformBins
+        And which quantity is binned.
     attributes : dict
         Of the layer: threshold, firing rule.
     shape : tuple of int
         (sample, time, channel[, y, x]).
     dtype : numpy dtype
         float32 or float64: of the potentials.
-    foreground : Foreground
+    foreground : Foreground, optional
+        Without it nothing is told apart by place.
     """
 
     def __init__(
         self,
-        distribution: MembranePotentialDistribution,
+        bins: UniformBins,
         attributes: dict[Any, Any],
         shape: tuple[int, ...],
         dtype: np.dtype[Any],
-        foreground: Foreground,
+        foreground: Foreground | None = None,
     ) -> None:
-        self._distribution, self._attributes, self._shape = distribution, attributes, shape
+        self._rule, self._attributes, self._shape = bins, attributes, shape
         n_samples, n_times, n_channels = shape[:3]
         size = math.prod(shape[3:])
         n_words = -(-size // _WORD)
         rows = n_samples * n_times * n_channels
-        n_bins = distribution.n_bins_below + distribution.n_bins_above
+        n_bins = bins.n_bins_below + bins.n_bins_above
         self._cells: NDArray[np.int64] | None = None
         inside = np.zeros((n_samples * n_times, n_words), np.uint64)
-        if len(shape) == 5:
-            inside, self._cells = foreground.of(shape[3:])
+        if len(shape) == 5 and foreground is not None:
+            inside, self._cells = foreground.of(shape)
         self._counts = np.zeros((n_times, n_channels, size), np.int64)
         self._bins = np.zeros((n_times, n_channels, n_bins + 3), np.int64)
         self._sums, self._fired = np.zeros((rows, 6)), np.zeros((rows, 2), np.int64)
@@ -111,17 +88,17 @@ class SweepBuilder:
         )  # fmt: skip
 
     def _rules(self) -> tuple[Any, ...]:
-        distribution, n_channels = self._distribution, self._shape[2]
+        bins, n_channels = self._rule, self._shape[2]
         threshold = thresholds(self._attributes, n_channels).copy()
-        width = float(distribution.bin_width)
+        width = float(bins.bin_width)
         is_power = math.frexp(width)[0] == 0.5 and 0.0 < 1.0 / width < math.inf
         return (
             threshold,
             as_compared(threshold, self._first_potential.dtype),
             width,
             1.0 / width if is_power else 0.0,
-            distribution.n_bins_below,
-            distribution.n_bins_above,
+            bins.n_bins_below,
+            bins.n_bins_above,
             self._attributes[schema.FIRES_AT] == ">=",
         )
 
@@ -183,14 +160,14 @@ class SweepBuilder:
         neuron_kernel()(
             _flat(currents), carried.reshape(-1), output.reshape(-1), self._shape[0], neuron.kind,
             np.float32(neuron.rate), np.float32(neuron.v_threshold),
-            np.float32(neuron.v_reset or 0.0), soft, _QUANTITIES[self._distribution.quantity],
+            np.float32(neuron.v_reset or 0.0), soft, _QUANTITIES[self._rule.quantity],
             *self._rules(), *self._outputs,
         )  # fmt: skip
 
     def finish(self) -> LayerSweep:
         """Return the sweep of all timesteps."""
         n_samples, n_times, n_channels = self._shape[:3]
-        rows = (n_channels, n_times, n_samples)
+        rows, n_words = (n_channels, n_times, n_samples), -(-self._counts.shape[2] // _WORD)
         maps = (schema.Y, schema.X) if len(self._shape) == 5 else ()
         return LayerSweep(
             attributes=self._attributes,
@@ -199,7 +176,7 @@ class SweepBuilder:
             bins=self._bins,
             sums=self._sums.reshape(*rows, 6).transpose(2, 1, 0, 3),
             fired=self._fired.reshape(*rows, 2).transpose(2, 1, 0, 3),
-            bits=self._bits.reshape(n_times, n_channels, n_samples, -1),
+            bits=self._bits.reshape(n_times, n_channels, n_samples, n_words),
             foreground_cells=self._cells,
             first_potential=self._first_potential,
             first_spikes=self._first_spikes,
@@ -207,20 +184,57 @@ class SweepBuilder:
 
 
 def sweep_recording(
-    layer: xr.Dataset, distribution: MembranePotentialDistribution, foreground: Foreground
+    layer: xr.Dataset, bins: UniformBins, foreground: Foreground | None = None
 ) -> LayerSweep:
-    """Return the sweep of a recorded layer, (sample, time, channel[, y, x])."""
-    spikes = layer[schema.SPIKE]
-    potentials = quantity_values(layer, "pre-fire")
-    values = (
-        potentials
-        if distribution.quantity == "pre-fire"
-        else quantity_values(layer, distribution.quantity)
-    )
+    """Return the sweep of a recorded layer, (sample, time, channel[, y, x]).
+
+    Raises
+    ------
+    ValueError
+        If spikes or potentials were not recorded, or not in these dimensions, or the
+        thresholds or the foreground are of another layer.
+    """
+    spikes, potentials = spike_values(layer), quantity_values(layer, "pre-fire")
+    values = quantity_values(layer, bins.quantity)
+    if not spikes.shape == potentials.shape == values.shape:
+        raise ValueError(
+            f"spikes and potentials of a layer must have one shape, got {spikes.shape}, "
+            f"{potentials.shape} and {values.shape}"
+        )
     dtype = np.result_type(potentials.dtype, values.dtype)
-    builder = SweepBuilder(distribution, layer.attrs, spikes.shape, dtype, foreground)
-    builder.add(potentials, values, per_position(spikes), time_outside=False)
+    builder = SweepBuilder(bins, layer.attrs, spikes.shape, dtype, foreground)
+    builder.add(potentials, values, spikes, time_outside=False)
     return builder.finish()
+
+
+def sweep_spikes(layer: xr.Dataset, foreground: Foreground | None = None) -> SpikeSweep:
+    """Return what :func:`sweep_recording` finds of spikes; no potentials are needed.
+
+    Raises
+    ------
+    ValueError
+        If there are no spikes, or not in these dimensions, or the foreground is of
+        another layer.
+    """
+    from redundancy.stats.bit_kernels import pack_bits
+
+    spikes = spike_values(layer)
+    # No -1: there may be no sample.
+    flat = spikes.reshape(*spikes.shape[:3], math.prod(spikes.shape[3:]))
+    bits, cells = pack_bits(flat), None
+    marked = np.zeros_like(bits)
+    if spikes.ndim == 5 and foreground is not None:
+        inside, cells = foreground.of(spikes.shape)
+        marked = bits & inside.reshape(*bits.shape[:2], 1, bits.shape[3])
+    n_marked = np.unpackbits(marked.view(np.uint8), axis=-1).sum(-1, dtype=np.int64)
+    return SpikeSweep(
+        attributes=layer.attrs,
+        dims=tuple(map(str, layer.variables[schema.SPIKE].dims[1:])),
+        spike_counts=np.count_nonzero(spikes, axis=0).astype(np.int64),
+        fired=np.stack([np.count_nonzero(flat, axis=-1), n_marked], -1),
+        bits=bits.transpose(1, 2, 0, 3),
+        foreground_cells=cells,
+    )
 
 
 def _flat(array: NDArray[Any]) -> NDArray[Any]:

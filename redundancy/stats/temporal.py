@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -15,17 +13,15 @@ from redundancy.errors import UsageError
 from redundancy.stats.base import state_variable
 from redundancy.stats.ghosts import LINKAGE, average_linkage, count_groups, cut_height
 from redundancy.stats.hsic import MINIMUM_SAMPLES, sample_kernels, unbiased_hsic
+from redundancy.stats.layer_statistic import SpikeStatistic
+from redundancy.stats.layer_sweep import SpikeSweep
 from redundancy.stats.similarity import MEASURES, feature_maps, map_measure
-from redundancy.stats.spike_gram import recorded_spikes
-
-if TYPE_CHECKING:
-    from redundancy.stats.layer_sweep import LayerSweep
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class TemporalKernel:
+class TemporalKernel(SpikeStatistic):
     """Linear centred kernel alignment (CKA) between the timesteps of a layer.
 
     How alike two timesteps tell the samples apart: 1 where their spikes, seen as features
@@ -52,14 +48,8 @@ class TemporalKernel:
                 f"got {self.minibatch}"
             )
 
-    def observe(self, recording: xr.Dataset) -> xr.Dataset:
-        """Sum HSIC_1 of every pair of timesteps over minibatches.
-
-        Parameters
-        ----------
-        recording : Dataset
-            With ``spike`` (sample, time, channel[, y, x]), uint8; graded spikes count as
-            one.
+    def observe_sweep(self, sweep: SpikeSweep) -> xr.Dataset:
+        """Sum HSIC_1 of every pair of timesteps over minibatches; graded spikes count as one.
 
         Returns
         -------
@@ -67,35 +57,12 @@ class TemporalKernel:
             ``hsic_sum`` (time, other_time) float64, weighted by samples, and
             ``n_hsic_samples`` () int64, the samples that took part.
         """
-        spikes = recorded_spikes(recording)
-        kernels = (sample_kernels(part) for part in self._minibatches(spikes))
-        return self._state(spikes.shape[1], kernels, recording.attrs)
-
-    def observe_sweep(self, sweep: LayerSweep) -> xr.Dataset:
-        """Return the state of :meth:`observe` from the sweep of a batch."""
-        from redundancy.stats.bit_kernels import close_ranks, count_common
-
-        by_sample = sweep.bits.transpose(2, 0, 1, 3)
-        kernels = (
-            count_common(close_ranks(part.transpose(1, 0, 2, 3), sweep.n_positions)).astype(float)
-            for part in self._minibatches(by_sample)
-        )
-        return self._state(len(sweep.bits), kernels, sweep.attributes)
-
-    def _minibatches(self, samples: NDArray[Any]) -> list[NDArray[Any]]:
-        if len(samples) < MINIMUM_SAMPLES:
-            return []
-        return np.array_split(samples, -(-len(samples) // self.minibatch))
-
-    @staticmethod
-    def _state(
-        n_timesteps: int, kernels: Iterable[Array], attributes: Mapping[Any, Any]
-    ) -> xr.Dataset:
+        n_timesteps = len(sweep.bits)
         total = np.zeros((n_timesteps, n_timesteps))
         n_used = 0
-        for kernel in kernels:
-            total += kernel.shape[1] * unbiased_hsic(kernel)
-            n_used += kernel.shape[1]
+        for bits in self._minibatches(sweep.bits):
+            total += bits.shape[2] * unbiased_hsic(sample_kernels(bits, sweep.n_positions))
+            n_used += bits.shape[2]
         return xr.Dataset(
             {
                 schema.HSIC_SUM: state_variable(
@@ -109,8 +76,14 @@ class TemporalKernel:
                     (), np.int64(n_used), "sum", "samples in minibatches of 4 or more", "samples"
                 ),
             },
-            attrs=attributes,
+            attrs=sweep.attributes,
         )
+
+    def _minibatches(self, bits: NDArray[np.uint64]) -> list[NDArray[np.uint64]]:
+        n_samples = bits.shape[2]
+        if n_samples < MINIMUM_SAMPLES:
+            return []
+        return np.array_split(bits, -(-n_samples // self.minibatch), axis=2)
 
     def compute(self, state: xr.Dataset) -> xr.Dataset:
         """Return ``cka`` (time, other_time).

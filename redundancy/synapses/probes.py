@@ -25,7 +25,7 @@ from redundancy.synapses.trace import SynapseTrace, trace_synapses
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    Forward = Callable[[nn.Module, Tensor], Tensor]
+    from redundancy.forward import Forward
 
 # The columns of the kernel's counts.
 _COUNTED = (schema.INPUT_NONZERO, schema.INPUT_NONBINARY, schema.EFFECTIVE_OPERATIONS)

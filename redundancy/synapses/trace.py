@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from redundancy.synapses.graph import SynapseFacts, Tracer
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    Forward = Callable[[nn.Module, Tensor], Tensor]
+    from redundancy.forward import Forward
 
 
 @dataclass(frozen=True)

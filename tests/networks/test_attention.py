@@ -15,7 +15,7 @@ from redundancy.networks.asa import ASA1, ASA2
 from redundancy.networks.attention import ATTENTIONS, SA, TCSA, build_attention
 from redundancy.stats.attention_cost import attention_macs
 from redundancy.stats.energy import SynapticOperations, energy_table
-from tests.networks.test_asa import convolve, sigmoid
+from tests.networks.asa_reference import convolve, sigmoid
 from tests.synaptic import small_network, synapses_of
 
 Array = NDArray[np.float64]

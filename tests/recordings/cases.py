@@ -13,7 +13,7 @@ from torch import nn
 from redundancy import schema
 from redundancy.analysis import network_recordings
 from redundancy.networks import build_network
-from redundancy.recording import Nodes
+from redundancy.nodes import Nodes
 from redundancy.recordings import write_recording
 from tests.toy import ToyDataset
 

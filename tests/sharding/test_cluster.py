@@ -13,8 +13,9 @@ import pytest
 
 from redundancy.errors import ClusterError, DataError
 from redundancy.observation import AnalysisOptions
-from redundancy.sharding import cluster
-from redundancy.sharding.cluster import ClusterRunner, local_client, worker_environment
+from redundancy.sharding import clients, cluster
+from redundancy.sharding.clients import local_client, worker_environment
+from redundancy.sharding.cluster import ClusterRunner
 from redundancy.sharding.plan import Plan
 from tests.command_line import run_analyze, save_frames, save_network, start_analyze
 from tests.toy import ToyDataset
@@ -140,10 +141,11 @@ def test_one_worker_of_a_cluster_that_others_started(folder, tmp_path, processes
 
 
 def test_misuse_is_told(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(cluster, "_CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr(clients, "_CONNECT_SECONDS", 0.5)
     for options, expected in (
         (["--scheduler", "tcp://127.0.0.1:1"], "there is no dask scheduler at tcp://127.0.0.1:1"),
         (["--scheduler", "here:or:there"], "there is no dask scheduler at here:or:there"),
+        (["--scheduler", ""], "there is no dask scheduler at an empty address"),
         (["--scheduler", "a:1", "--workers", "2"], "give one of the two"),
         (["--workers", "0"], "0 is not in the range x>=1"),
     ):
@@ -188,7 +190,7 @@ def test_errors_of_workers_come_back_as_they_are():
 
 
 def test_workers_share_cores_and_take_a_gpu_each(monkeypatch):
-    monkeypatch.setattr(cluster, "_n_cores", lambda: 8)
+    monkeypatch.setattr(clients, "_n_cores", lambda: 8)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     assert "CUDA_VISIBLE_DEVICES" not in worker_environment(0, 3)
     assert worker_environment(0, 3)["OMP_NUM_THREADS"] == "2"

@@ -180,7 +180,9 @@ def test_pieces_are_gathered_in_any_order(order):
     assert gathered.waiting == []
 
 
-def test_the_estimate_of_a_million_samples():
+def test_the_estimate_of_a_million_samples(monkeypatch):
+    monkeypatch.setattr("redundancy.sharding.estimate.peak_bytes", lambda: 5 * 10**8)
+
     class Million:
         def __len__(self):
             return 1_000_000
@@ -193,8 +195,9 @@ def test_the_estimate_of_a_million_samples():
     alone, shared = (estimate(plan, pilot, gathered, n) for n in (1, 4))
     assert alone.seconds == pytest.approx(2.0 * 999_968 / 16)
     assert shared.seconds == alone.seconds / 4
-    assert (alone.memory_bytes, alone.disk_bytes) == (10**9, 24_000)
-    assert shared.memory_bytes == 4 * 10**9 + 24_000
+    assert (alone.memory_bytes, alone.disk_bytes) == (10**9 + 24_000, 24_000)
+    # The process in front counts as well.
+    assert shared.memory_bytes == 4 * 10**9 + 5 * 10**8 + 24_000
     assert alone.is_long
     few = estimate(Plan.of(ToyDataset(40), 16), pilot, gathered, 1)
     assert not few.is_long
@@ -221,6 +224,12 @@ def test_samples_are_read_as_they_are_written(folder):
 def test_without_fused_kernels(folder, tmp_path):
     assert analyse(folder, "general", "--no-fused") == (0, "")
     fused, general = (load_results(f) for f in files(folder, "whole", "general"))
+    assert analyse(folder, "general-3", "--no-fused", "--part", "3/3") == (0, "")
+    code, _, err = run_analyze(
+        "merge", *files(folder, "1", "2", "general-3"), "-o", tmp_path / "a.nc"
+    )
+    assert code == 2
+    assert "fused path and on the general one; analyse both with --no-fused" in err
     for name, state in fused.layers.items():
         np.testing.assert_array_equal(
             state[schema.SPIKE_COUNT], general.layers[name][schema.SPIKE_COUNT]

@@ -9,7 +9,6 @@ from hypothesis.extra import numpy as hnp
 
 from redundancy import schema
 from redundancy.stats import FiringRate, merge, network_firing_rate
-from redundancy.stats.firing_rate import count_spiking_samples
 from tests import reference
 
 MAP = ("sample", "time", "channel", "y", "x")
@@ -57,7 +56,7 @@ def test_integer_spikes_count_the_sample_once():
 @pytest.mark.parametrize("n_samples", [1, 254, 255, 256, 511, 1000])
 def test_counts_do_not_overflow(n_samples):
     spikes = np.ones((n_samples, 2, 3), np.uint8)
-    assert (count_spiking_samples(spikes) == n_samples).all()
+    assert (FiringRate().observe(layer(spikes))["spike_count"] == n_samples).all()
 
 
 @settings(deadline=None)

@@ -11,7 +11,6 @@ from hypothesis.extra import numpy as hnp
 
 from redundancy.errors import RecordingError, UsageError
 from redundancy.stats import FiringRate, MembranePotentialDistribution, merge
-from redundancy.stats.kernels import count_bins
 from redundancy.stats.membrane_potential import check_spikes_above_threshold
 from tests import potential_reference as plain
 
@@ -196,10 +195,10 @@ def test_memory_of_any_kind_is_read(flag):
     xr.testing.assert_identical(statistic().observe(plain.layer(other, 0.3)), expected)
 
 
-def test_the_kernel_takes_any_origin():
-    values = np.array([-3.02, -3.01, -2.9, -2.77, 2.98, 3.0]).reshape(1, 1, 1, 6)
-    counts = count_bins(values, np.array([-3.01]), 0.05, 0, 120)[0, 0]
-    assert counts.nonzero()[0].tolist() == [0, 2, 4, 119, 120, 121]
+def test_bins_about_a_threshold_far_below():
+    values = np.array([-3.02, -3.01, -2.9, -2.77, 2.98, 3.0]).reshape(1, 1, 1, 1, 6)
+    counts = counted(statistic(0.05, 1, 120).observe(plain.layer(values, -3.01)))[0, 0]
+    assert counts.nonzero()[0].tolist() == [0, 1, 3, 5, 120, 122]
     assert counts.sum() == 6
 
 

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from redundancy.stats import Moments, merge
-from redundancy.stats.layer_values import with_sums
 from tests import potential_reference as plain
 
 FEW = settings(max_examples=25)
@@ -147,14 +146,7 @@ class TestStrangeValues:
 def test_moments_of_another_quantity_are_of_that_quantity():
     potential = np.zeros((3, 1, 1))
     current = np.array([1.0, 2.0, 6.0]).reshape(3, 1, 1)
-    layer = with_sums(plain.layer(potential, 0.3, input_current=current))
+    layer = plain.layer(potential, 0.3, input_current=current)
     result = Moments("input").compute(Moments("input").observe(layer))
     assert_are_the_references(result, current)
     assert_are_the_references(Moments().compute(Moments().observe(layer)), potential)
-
-
-@FEW
-@given(arrays, thresholds)
-def test_sums_made_beforehand_change_nothing(values, v_th):
-    layer = plain.layer(values, v_th)
-    xr.testing.assert_identical(Moments().observe(with_sums(layer)), Moments().observe(layer))

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from redundancy.errors import UsageError
 from redundancy.stats import FiringRate, PatternRules, SpatialRates, pattern_shares
 from redundancy.stats.patterns import NOISE, NORMAL, NULL, PATTERNS, UNDECIDED, layer_patterns
-from redundancy.stats.spatial_rates import with_foreground
 from tests import potential_reference as plain
 
 BOTH = ("time", "channel")
@@ -132,7 +131,7 @@ def layer_of(n_channels, *, maps=True, seed=0):
     distance = features(random.normal(-0.2, 0.2, (3, n_channels)))
     state = FiringRate().observe(layer)
     spatial = SpatialRates()
-    rates = spatial.compute(spatial.observe(with_foreground(layer, frames)))
+    rates = spatial.compute(spatial.observe(layer, frames))
     return layer_patterns(state, distance, rates, PatternRules()), spikes, frames, distance
 
 
@@ -167,9 +166,7 @@ def test_a_layer_without_maps_is_undecided_by_place():
 def test_what_is_given_is_not_changed():
     spikes = np.ones((1, 1, 1, 2, 2), np.uint8)
     layer = plain.layer(spikes.astype(np.float32), 1.0)
-    spatial = SpatialRates().compute(
-        SpatialRates().observe(with_foreground(layer, np.ones((1, 1, 2, 2, 2))))
-    )
+    spatial = SpatialRates().compute(SpatialRates().observe(layer, np.ones((1, 1, 2, 2, 2))))
     before = spatial.copy(deep=True)
     layer_patterns(FiringRate().observe(layer), features(0.0), spatial, PatternRules())
     xr.testing.assert_identical(spatial, before)

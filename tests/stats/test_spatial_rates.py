@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from redundancy.stats import SpatialRates, merge
-from redundancy.stats.spatial_rates import pool_events, with_foreground
 from tests import potential_reference as plain
 
 FEW = settings(max_examples=25)
@@ -32,7 +31,7 @@ def maps_and_frames(draw):
 
 def state_of(spikes, frames):
     layer = plain.layer(spikes.astype(np.float32), 1.0, spikes=spikes)
-    return SpatialRates().observe(with_foreground(layer, frames))
+    return SpatialRates().observe(layer, frames)
 
 
 def test_halves_worked_by_hand():
@@ -47,34 +46,6 @@ def test_halves_worked_by_hand():
     assert rates["foreground_rate"].item() == 1.0
     assert rates["background_rate"].item() == 2 / 3
     assert all(rates[name].attrs["units"] == "spikes per cell" for name in RATES)
-
-
-@pytest.mark.parametrize(
-    ("n_pixels", "n_cells", "event", "marked"),
-    [
-        (4, 2, 1, [True, False]),
-        (3, 2, 1, [True, True]),  # the middle pixel lies in both halves
-        (5, 2, 2, [True, True]),
-        (2, 4, 1, [False, False, True, True]),  # a grid finer than the input
-        (2, 3, 0, [True, True, False]),
-        (1, 3, 0, [True, True, True]),
-        (3, 1, 2, [True]),
-    ],
-)
-def test_cells_that_an_event_touches(n_pixels, n_cells, event, marked):
-    frames = np.zeros((1, 1, 1, 1, n_pixels))
-    frames[..., event] = -1
-    assert pool_events(frames, (1, n_cells)).ravel().tolist() == marked
-    turned = frames.swapaxes(3, 4)
-    assert pool_events(turned, (n_cells, 1)).ravel().tolist() == marked
-
-
-@FEW
-@given(maps_and_frames())
-def test_pooling_equals_the_plain_reference(drawn):
-    spikes, frames = drawn
-    expected = plain.pooled_events(frames, *spikes.shape[3:])
-    np.testing.assert_array_equal(pool_events(frames, spikes.shape[3:]), expected)
 
 
 @FEW
@@ -143,7 +114,7 @@ def test_integer_spikes_count_once():
 
 def test_a_layer_without_maps_has_no_place():
     layer = plain.layer(np.ones((2, 3, 4), np.float32))
-    state = SpatialRates().observe(with_foreground(layer, np.ones((2, 3, 2, 4, 4))))
+    state = SpatialRates().observe(layer, np.ones((2, 3, 2, 4, 4)))
     assert all((variable == 0).all() for variable in state.data_vars.values())
     rates = SpatialRates().compute(state)
     assert all(rates[name].shape == (3, 4) for name in RATES)

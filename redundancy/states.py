@@ -1,0 +1,46 @@
+"""States of statistics are put together: those of one batch, and those of many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import xarray as xr
+
+from redundancy.errors import RecordingError
+from redundancy.nodes import Nodes
+from redundancy.stats import merge
+
+
+def joined_states(parts: Iterable[xr.Dataset]) -> xr.Dataset:
+    """Return the variables and attributes of states of the same samples together."""
+    variables: dict[Any, Any] = {}
+    coordinates: dict[Any, Any] = {}
+    attributes: dict[Any, Any] = {}
+    for part in parts:
+        # Variables as such: arrays with coordinates would be aligned, which they are.
+        variables.update({name: part.variables[name] for name in part.data_vars})
+        coordinates.update({name: part.variables[name] for name in part.coords})
+        attributes.update(part.attrs)
+    return xr.Dataset(variables, coordinates, attributes)
+
+
+def merge_states(first: Mapping[str, xr.Dataset], second: Mapping[str, xr.Dataset]) -> Nodes:
+    """Return the states of the samples of both; `first` holds the earlier ones.
+
+    Raises
+    ------
+    RecordingError
+        If the two do not hold the same layers.
+    """
+    if set(first) != set(second):
+        raise other_layers(sorted(set(first) ^ set(second)))
+    return {name: merge(node, second[name]) for name, node in first.items()}
+
+
+def other_layers(names: Iterable[str]) -> RecordingError:
+    """Return the error of batches that ran through other layers than the first one."""
+    return RecordingError(
+        f"not every batch ran through the same layers: {', '.join(names)} took part in some of "
+        "them only"
+    )
