@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cProfile
 import functools
+import itertools
 import pstats
 import statistics
 from collections.abc import Callable, Mapping
@@ -16,6 +17,8 @@ from benchmarks.cases import FRAME_SIZES, RandomFrames, network_case
 from benchmarks.table import Table, in_words, take_turns
 from redundancy.forward import reset_state
 from redundancy.network_observer import NetworkObserver
+from redundancy.neurons import find_spiking_layers
+from redundancy.probe import Probe
 
 if TYPE_CHECKING:
     from torch import nn
@@ -65,16 +68,26 @@ def speed(quick: bool) -> Table:
     """Measure the analysis over the bare forward pass."""
     table = Table(
         "Analysis over the bare forward pass",
-        ("network", "T", "batch", "median", "spread", "fused / general", "forward a sample"),
+        (
+            "network",
+            "T",
+            "batch",
+            "median",
+            "spread",
+            "fused / general",
+            "general / reading",
+            "forward a sample",
+        ),
         notes=[
             "Analysis: `NetworkObserver.observe` of a batch with all streamed statistics. Forward: "
             "the same batch through the same network under `inference_mode`, and its reset. "
             "Median and spread are of runs that took turns. The first batch, which is run "
             "once more to see that observing changes nothing, is left out.",
-            f"The general path keeps potentials, so it is not measured above batch "
-            f"{_LARGEST_GENERAL_BATCH}. plif-snn-5 has 26 times the neurons of lif-snn-3 (its "
-            "frames are 128 x 128), so it is given few timesteps, and no batch of 64, in which "
-            "each of several tensors would take 2 GB.",
+            "General: the path of neurons without a fused sweep, on the same network. Reading: the "
+            "forward pass that repeats every neuron to get U, checks it, and counts nothing. "
+            f"Neither is measured above batch {_LARGEST_GENERAL_BATCH}. plif-snn-5 has 26 times "
+            "the neurons of lif-snn-3 (its frames are 128 x 128), so it is given few timesteps, "
+            "and no batch of 64, in which each of several tensors would take 2 GB.",
         ],
     )
     for network, attention, n_timesteps, batch_size in QUICK_CASES if quick else CASES:
@@ -90,22 +103,51 @@ def _speed(name: str, attention: str, n_timesteps: int, batch_size: int, runs: i
     with NetworkObserver(network) as observer:
         observer.observe(batch)
         pair = take_turns(lambda: observer.observe(batch), forward, runs, _SECONDS_A_CASE)
-        over_general = "–"
+        others = ["–", "–"]
         if batch_size <= _LARGEST_GENERAL_BATCH:
-            with NetworkObserver(network, fused=False, bins=observer.bins) as general:
-                general.observe(batch)
-                over_general = take_turns(
-                    lambda: observer.observe(batch),
-                    lambda: general.observe(batch),
-                    3,
-                    _SECONDS_A_CASE,
-                ).median()
+            others = _general(network, batch, observer)
     title = name if attention == "none" else f"{name}, {attention}"
     a_sample = statistics.median(pair.second) / batch_size
     return [
-        title, str(n_timesteps), str(batch_size), pair.median(), pair.spread(),
-        over_general, in_words(a_sample),
+        title, str(n_timesteps), str(batch_size), pair.median(), pair.spread(), *others,
+        in_words(a_sample),
     ]  # fmt: skip
+
+
+def _general(network: nn.Module, batch: Batch, observer: NetworkObserver) -> list[str]:
+    """Return fused over general, and general over reading the potentials."""
+    ratios = []
+    with NetworkObserver(network, fused=False, bins=observer.bins) as general:
+        general.observe(batch)
+        for one, other in (
+            (observer.observe, general.observe),
+            (general.observe, reading_of(network)),
+        ):
+            pair = take_turns(
+                functools.partial(one, batch), functools.partial(other, batch), 3, _SECONDS_A_CASE
+            )
+            ratios.append(pair.median())
+    return ratios
+
+
+def reading_of(network: nn.Module) -> Callable[[Batch], object]:
+    """Return the forward pass in which every neuron's U is got and checked, and not used."""
+    modules = dict(network.named_modules())
+    probes = [
+        Probe(name, modules[name], adapter, (), adapter.describe(modules[name]))
+        for name, adapter in find_spiking_layers(network).items()
+    ]
+
+    def read(batch: Batch) -> None:
+        counter = itertools.count()
+        handles = [handle for probe in probes for handle in probe.attach(counter)]
+        try:
+            forward_of(network, batch)()
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    return read
 
 
 def profile(quick: bool) -> Table:

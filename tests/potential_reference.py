@@ -61,8 +61,8 @@ def threshold_of(threshold, channel):
 
 
 def bin_of(value, origin, width, closed_left=True):
-    """Return the number of the bin about an origin that holds a value, exactly."""
-    place = (Fraction(value) - Fraction(origin)) / Fraction(width)
+    """Return the number of the bin that holds a value's float64 distance from an origin."""
+    place = Fraction(float(value) - float(origin)) / Fraction(width)
     return math.floor(place) if closed_left else math.ceil(place) - 1
 
 

@@ -46,7 +46,8 @@ class MembranePotentialDistribution(UniformBins, PotentialStatistic):
     Definition 5 of Yao et al., ICCV 2023, which leaves the bins open. Here they are
     uniform and counted from the threshold, which is always an edge: with
     `quantity` "pre-fire", what lies to its right is exactly what fires. A bin holds
-    its lower edge where the neuron fires at ``>=``, its upper one where at ``>``.
+    its lower edge where the neuron fires at ``>=``, its upper one where at ``>``. The
+    distance from the threshold is taken in float64, which is exact at the threshold.
 
     Parameters
     ----------

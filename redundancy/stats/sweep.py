@@ -78,10 +78,10 @@ class SweepBuilder:
             inside, self._cells = foreground.of(shape)
         self._counts = np.zeros((n_times, n_channels, size), np.int64)
         self._bins = np.zeros((n_times, n_channels, n_bins + 3), np.int64)
-        self._sums, self._fired = np.zeros((rows, 6)), np.zeros((rows, 2), np.int64)
+        self._sums, self._fired = np.empty((6, rows)), np.empty((2, rows), np.int64)
         self._bits = np.zeros(rows * n_words, np.uint64)
-        self._first_potential = np.zeros(self._counts.shape, dtype)
-        self._first_spikes = np.zeros(self._counts.shape, np.uint8)
+        self._first_potential = np.empty(self._counts.shape, dtype)
+        self._first_spikes = np.empty(self._counts.shape, np.uint8)
         self._outputs = (
             self._counts, self._bins, self._sums, self._fired, self._bits, inside,
             self._first_potential, self._first_spikes,
@@ -174,8 +174,8 @@ class SweepBuilder:
             dims=(schema.TIME, schema.CHANNEL, *maps),
             spike_counts=self._counts.reshape(self._shape[1:]),
             bins=self._bins,
-            sums=self._sums.reshape(*rows, 6).transpose(2, 1, 0, 3),
-            fired=self._fired.reshape(*rows, 2).transpose(2, 1, 0, 3),
+            sums=self._sums.reshape(6, *rows).transpose(3, 2, 1, 0),
+            fired=self._fired.reshape(2, *rows).transpose(3, 2, 1, 0),
             bits=self._bits.reshape(n_times, n_channels, n_samples, n_words),
             foreground_cells=self._cells,
             first_potential=self._first_potential,

@@ -19,7 +19,7 @@ from redundancy.compiling import compiled
 from redundancy.stats.bit_kernels import popcount
 from redundancy.stats.vector_rows import LANES, fire_vectors, pack_vectors, sum_vectors
 
-# Columns of the sums of a row.
+# The sums of a row.
 DEVIATION, DEVIATION_SQUARE, SQUARED_ERROR, SQUARED_ERROR_SCALED, LEAST, MOST = range(6)
 # Counters behind the bins of a histogram.
 UNDER, OVER, NOT_A_NUMBER = range(3)
@@ -160,16 +160,16 @@ def _correct_errors(
 def _keep_sums(found: Any, threshold: float, sums: Any, row: Any) -> None:
     """Add the sums of a block to its row."""
     for column in range(LEAST):
-        sums[row, column] += found[column]
-    sums[row, LEAST] = min(sums[row, LEAST], found[LEAST] - threshold)
-    sums[row, MOST] = max(sums[row, MOST], found[MOST] - threshold)
+        sums[column, row] += found[column]
+    sums[LEAST, row] = min(sums[LEAST, row], found[LEAST] - threshold)
+    sums[MOST, row] = max(sums[MOST, row], found[MOST] - threshold)
 
 
 @_row  # type: ignore[untyped-decorator]
 def _begin_row(sums: Any, row: Any) -> None:
     for column in range(LEAST):
-        sums[row, column] = 0.0
-    sums[row, LEAST], sums[row, MOST] = np.inf, -np.inf
+        sums[column, row] = 0.0
+    sums[LEAST, row], sums[MOST, row] = np.inf, -np.inf
 
 
 @_row  # type: ignore[untyped-decorator]
@@ -181,7 +181,7 @@ def _count_row(
     for index in range(n_words):
         n_fired += popcount(words[at + index])
         n_marked += popcount(words[at + index] & inside[frame, index])
-    fired[row, 0], fired[row, 1] = np.int64(n_fired), np.int64(n_marked)
+    fired[0, row], fired[1, row] = np.int64(n_fired), np.int64(n_marked)
 
 
 @_row  # type: ignore[untyped-decorator]
@@ -199,8 +199,8 @@ def _end_step(
         spiked[place] = 0
 
 
-# Spike counts (time, channel, position), histogram (time, channel, bin), sums (row, 6) and
-# spikes (row, 2: all and marked), rows being (channel, time, sample); bits, flat as (row, word),
+# Spike counts (time, channel, position), histogram (time, channel, bin), sums (6, row) and
+# spikes (2: all and marked, row), rows being (channel, time, sample); bits, flat as (row, word),
 # rows being (time, channel, sample); marked positions (row, word), rows being (sample, time);
 # potentials and spikes of the first sample (time, channel, position).
 _OUTPUTS = (

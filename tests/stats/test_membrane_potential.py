@@ -76,6 +76,14 @@ def test_seven_values_worked_by_hand():
     assert [state[name].item() for name in COUNTERS] == [2, 0, 1]
 
 
+@pytest.mark.parametrize(("value", "bin_"), [(-1e-17, 1), (1e-17, 1), (-1e-15, 0), (1.0, 2)])
+def test_distances_are_those_of_float64(value, bin_):
+    """What is nearer to an edge than float64 tells from V_th away is on it, whatever its sign."""
+    layer = plain.layer(np.full((1, 1, 1), value), 1.0)
+    state = statistic(1.0, 2, 2).observe(layer)
+    assert counted(state)[0, 0, :4].tolist() == [float(place == bin_) for place in range(4)]
+
+
 @FEW
 @given(potentials((1.0, 0.5, 0.0, -0.25)), st.integers(-3, 7), st.data())
 def test_counts_equal_the_exact_reference(drawn, exponent, data):
