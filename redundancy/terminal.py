@@ -128,7 +128,8 @@ def errors_as_sentences() -> Iterator[None]:
     except click.exceptions.Exit as exit_request:
         sys.exit(exit_request.exit_code)
     except click.ClickException as error:
-        error.show()
+        if tells_error():
+            error.show()
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         _fail("interrupted; files that were not finished are removed", 130)

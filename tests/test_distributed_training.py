@@ -154,6 +154,9 @@ def test_the_command_needs_no_change(tmp_path: Path) -> None:
     code, _, errors = run("analysis_cli", "train", *data, *TINY, *options)
     assert code != 0
     assert errors_told(errors) == [f"error: {out} exists already; replace it with --overwrite"]
+    code, _, errors = run("analysis_cli", "train", *data, *options, "--precision", "half")
+    assert code != 0
+    assert errors.count("'half' is not one of") == 1
 
 
 def test_an_error_of_one_process_ends_all_and_is_told_once(tmp_path: Path) -> None:

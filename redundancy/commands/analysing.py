@@ -148,7 +148,8 @@ def open_many(
         shown = selection if place == 0 else None
         if name not in found:
             written.append(folder / ("results.nc" if len(sources) == 1 else f"{name}.nc"))
-            there = Place(folder, partial(Results.save, path=written[-1]), overwrite)
+            save = partial(Results.save, path=written[-1])
+            there = Place(folder, save, overwrite, written[-1])
             found[name] = open_results(
                 source, options, quiet, selection=shown, name=name, place=there
             )
@@ -176,7 +177,8 @@ def report_many(
     from redundancy.report.output import draw_all
 
     file_formats = parse_formats(formats)
-    folder = folder_for_many(sources, out, overwrite=overwrite)
+    resume = bool(options.get("resume"))
+    folder = folder_for_many(sources, out, overwrite=overwrite, resume=resume)
     networks, written = open_many(sources, folder, options, quiet, selection, overwrite=overwrite)
     with _kept(written.copy()), ProgressLine("drawing", "figures", quiet=quiet) as progress:
         written += tables(networks, folder)

@@ -56,8 +56,13 @@ def folder_for(source: Path, out: Path | None, *, overwrite: bool) -> Path:
     return folder
 
 
-def folder_for_many(sources: Sequence[Path], out: Path | None, *, overwrite: bool) -> Path:
-    """Return where the files about several sources go, checked before anything is computed."""
+def folder_for_many(
+    sources: Sequence[Path], out: Path | None, *, overwrite: bool, resume: bool = False
+) -> Path:
+    """Return where the files about several sources go, checked before anything is computed.
+
+    What is gone on from may hold the results of some of them.
+    """
     from redundancy.report.output import check_folder
     from redundancy.sources import source_kind
 
@@ -67,7 +72,7 @@ def folder_for_many(sources: Sequence[Path], out: Path | None, *, overwrite: boo
     several = names if len(names) <= _MOST_NAMES else [names[0], f"{len(names) - 1}-others"]
     folder = out or Path("figures") / "-and-".join(several)
     check_folder(folder, overwrite=overwrite)
-    if not overwrite:
+    if not overwrite and not resume:
         taken = [
             name
             for name, source in zip(names, sources, strict=True)

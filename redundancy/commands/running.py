@@ -38,11 +38,15 @@ class Place:
         Saves results in it.
     overwrite : bool
         Whether an unfinished run in it may be removed.
+    file : Path, optional
+        Where a command that was interrupted may have saved them already: with
+        ``--resume`` they are read.
     """
 
     folder: Path
     save: Callable[[Results], object]
     overwrite: bool = False
+    file: Path | None = None
 
 
 def statistics_of(options: dict[str, Any]) -> AnalysisOptions:
@@ -82,6 +86,7 @@ def analyze_checkpoint(
     place : Place, optional
         Default: nothing is saved, and nothing kept to go on from.
     """
+    from redundancy.reduction import describe
     from redundancy.sharding.plan import Part, Plan
     from redundancy.sources import check_selection
 
@@ -96,6 +101,9 @@ def analyze_checkpoint(
     if selection is not None:
         check_selection(network, dataset, selection.layer, selection.time)
     plan = Plan.of(dataset, options["batch_size"], options["samples"], part)
+    if options.get("resume") and place is not None and place.file and place.file.exists():
+        provenance = describe(network, dataset, checkpoint, batch_size=plan.batch_size)
+        return _finished(place.file, provenance, statistics, plan)
     with contextlib.ExitStack() as stack:
         kept = None if place is None else stack.enter_context(_kept(place, options))
         runner = stack.enter_context(_runner(checkpoint, dataset, plan, statistics, options))
@@ -106,6 +114,26 @@ def analyze_checkpoint(
         if place is not None and kept is not None:
             _save(results, place)
             kept.remove()
+    return results
+
+
+def _finished(
+    file: Path, provenance: dict[str, Any], statistics: AnalysisOptions, plan: Plan
+) -> Results:
+    """Return results that an interrupted command has saved, if they are of this analysis."""
+    from redundancy.results_file import load_results
+    from redundancy.sharding.identity import differences, results_identity
+
+    results = load_results(file)
+    wanted = results_identity(provenance, statistics, plan)
+    found = results.attributes
+    different = differences({name: found.get(name) for name in wanted}, wanted)
+    if different:
+        words = [f"{before} and now {now}" for before, now in different.values()]
+        raise UsageError(
+            f"{file} is of another analysis ({'; '.join(words[:3])}); repeat its options, replace "
+            "it with --overwrite and without --resume, or name another folder with --out"
+        )
     return results
 
 
@@ -207,9 +235,11 @@ def _save(results: Results, place: Place) -> None:
 
 def estimate_text(expected: Estimate) -> str:
     """Return what an analysis will take, as a sentence."""
+    from redundancy.recordings.space import readable
+
     workers = f" on {expected.n_workers} workers" if expected.n_workers > 1 else ""
     return (
         f"about {duration(expected.seconds)} for {expected.n_samples} samples{workers}, with "
-        f"{expected.memory_bytes / 1e9:.1f} GB of memory and up to "
-        f"{expected.disk_bytes / 1e9:.1f} GB of disk, however many samples there are"
+        f"{readable(expected.memory_bytes)} of memory and up to {readable(expected.disk_bytes)} "
+        "of disk, however many samples there are"
     )

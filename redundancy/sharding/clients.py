@@ -8,7 +8,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import signal
 from collections.abc import Callable, Iterator
+from multiprocessing import resource_tracker
 from typing import Any
 
 from distributed import Client, Nanny, Scheduler, SpecCluster
@@ -42,12 +44,34 @@ def local_client(n_workers: int) -> Iterator[Client]:
         }
         options = {"dashboard": False, "protocol": "tcp://", "host": "127.0.0.1", "port": 0}
         scheduler = {"cls": Scheduler, "options": options}
-        cluster = SpecCluster(workers=workers, scheduler=scheduler, silence_logs=logging.CRITICAL)
-        stack.callback(_quietly, cluster.close)
+        with _deaf_to_interrupts():
+            cluster = SpecCluster(
+                workers=workers, scheduler=scheduler, silence_logs=logging.CRITICAL
+            )
+            stack.callback(_quietly, cluster.close)
         # As default client it would also take over how xarray writes files.
         client = Client(cluster, set_as_default=False)
         stack.callback(_quietly, client.close)
         yield client
+
+
+@contextlib.contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Let threads and processes that start in the block not hear Ctrl-C; here it waits.
+
+    A terminal sends it to all processes: those that are still starting would each tell
+    of it in a traceback.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # not on Windows
+        yield
+        return
+    # Where it does not run yet it is started in the block, and ends that for its thread.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def worker_environment(index: int, n_workers: int) -> dict[str, str]:

@@ -42,6 +42,20 @@ def identity_of(
     }
 
 
+def results_identity(
+    provenance: Mapping[str, Any], options: AnalysisOptions, plan: Plan
+) -> dict[str, Any]:
+    """Return what results say of the analysis that they are of, as attributes read again."""
+    identity = {
+        **{name: value for name, value in provenance.items() if name != schema.DEVICE},
+        schema.STATISTICS: dataclasses.asdict(options),
+        schema.SAMPLES: f"{plan.samples.start}:{plan.samples.stop}",
+        schema.VERSIONS: versions(),
+    }
+    read_again: dict[str, Any] = json.loads(json.dumps(identity))
+    return read_again
+
+
 def differences(other: Mapping[str, Any], one: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
     """Return by name what differs, first in words, then now; of mappings what in them does."""
     found: dict[str, tuple[str, str]] = {}

@@ -126,13 +126,14 @@ class Plan:
         ]
 
     def pilot(self) -> list[Shard]:
-        """Return the first batch of the dataset, and the next one that is to be analysed.
+        """Return the first batch of the dataset, and the next two that are to be analysed.
 
-        The first chooses the bins, the other tells how long a batch takes.
+        The first chooses the bins, and on the second kernels are loaded that take the place
+        of neurons; the third tells how long a batch takes.
         """
         first = Shard(0, min(self.batch_size, self.total))
         rest = Shard(max(self.samples.start, first.stop), self.samples.stop)
-        return [first, *self.batches(rest)[:1]]
+        return [first, *self.batches(rest)[:2]]
 
     def missing(self, done: Iterable[Shard]) -> list[Shard]:
         """Return the shards to do, in the order of the dataset, but for what is done."""

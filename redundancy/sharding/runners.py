@@ -38,7 +38,7 @@ class Pilot:
     piece : Piece
         The states of the batches that belong to the analysis.
     seconds : float
-        What the last of the batches took; the first one also pays for checks.
+        What the last of the batches took; those before also pay for checks and kernels.
     peak_bytes : int
         Greatest memory of the process that ran them, 0 where that is not known.
     device : str
@@ -144,8 +144,9 @@ class InProcess:
             bins = observer.bins
         piece = pieces[0] if pieces else None
         for other in pieces[1:]:
-            samples = Shard(pieces[0].samples.start, other.samples.stop)
-            piece = Piece(samples, merge_states(pieces[0].nodes, other.nodes))
+            assert piece is not None
+            samples = Shard(piece.samples.start, other.samples.stop)
+            piece = Piece(samples, merge_states(piece.nodes, other.nodes))
         return Pilot(bins, piece, seconds, peak_bytes(), str(device_of(self._network)))
 
     def run(

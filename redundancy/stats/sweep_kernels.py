@@ -3,8 +3,7 @@
 Rows are the positions of one sample, timestep and channel. One thread owns a channel and
 makes every sum in a fixed order, so that no number depends on how many threads there are,
 nor on who made the potentials: both kernels here sum with the same row functions. Import
-this module only where it is used: it brings numba. All of it stands in one file, since
-numba's cache on disk notices changes of the kernel's own file only.
+this module only where it is used: it brings numba.
 """
 
 from __future__ import annotations

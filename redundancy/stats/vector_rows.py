@@ -3,8 +3,7 @@
 A compiler may not change the order of a floating-point sum. Here a sum is made in 16 lanes,
 which are added pairwise at the end: the same numbers in the same order on any machine,
 whatever the width of its vectors. Import this module only where it is used: it brings
-numba. Whoever changes it must touch `sweep_kernels.py` too, which is what numba's cache on
-disk looks at.
+numba.
 """
 
 from __future__ import annotations

@@ -212,7 +212,7 @@ def test_a_long_analysis_says_what_it_will_take(folder, tmp_path, monkeypatch):
         )
         assert code == 0
         assert err.startswith("about ") != bool(quiet)
-        assert ("12 samples, with" in err) != bool(quiet)
+        assert ("8 samples, with" in err) != bool(quiet)
 
 
 def test_samples_are_read_as_they_are_written(folder):
