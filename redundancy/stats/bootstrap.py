@@ -97,7 +97,7 @@ class PoissonBootstrap:
         Dataset
             Resampled spikes and squared errors, (replicate).
         """
-        from redundancy.stats.sweep_kernels import SQUARED_ERROR as ERROR
+        from redundancy.stats.sweep_rows import SQUARED_ERROR as ERROR
 
         totals = {
             SPIKES: sweep.fired[..., 0].sum((1, 2)).astype(np.float64),

@@ -60,7 +60,7 @@ class LayerSweep(SpikeSweep):
     bins : ndarray of int64, shape (time, channel, bin)
         With the counters below, above and NaN at the end.
     sums : ndarray of float64, shape (sample, time, channel, 6)
-        The columns of :mod:`redundancy.stats.sweep_kernels`.
+        The columns of :mod:`redundancy.stats.sweep_rows`.
     first_potential, first_spikes : ndarray, shape (time, channel, position)
         Of the first sample.
     """

@@ -41,7 +41,7 @@ class Moments(PotentialStatistic):
             ``n_values`` int64, ``deviation_sum``, ``deviation_square_sum``, ``minimum``
             and ``maximum`` (of the deviation) float64, all (time, channel).
         """
-        from redundancy.stats.sweep_kernels import DEVIATION, DEVIATION_SQUARE, LEAST, MOST
+        from redundancy.stats.sweep_rows import DEVIATION, DEVIATION_SQUARE, LEAST, MOST
 
         sums = sweep.sums
         n_values = np.full(sums.shape[1:3], len(sums) * sweep.n_positions, np.int64)

@@ -45,7 +45,7 @@ class QuantizationError(PotentialStatistic):
             ``squared_error_sum``, ``squared_error_scaled_sum`` float64 and ``n_errors``
             int64, (time, channel).
         """
-        from redundancy.stats.sweep_kernels import SQUARED_ERROR, SQUARED_ERROR_SCALED
+        from redundancy.stats.sweep_rows import SQUARED_ERROR, SQUARED_ERROR_SCALED
 
         sums = sweep.sums
         n_values = np.full(sums.shape[1:3], len(sums) * sweep.n_positions, np.int64)

@@ -179,7 +179,7 @@ def sum_vectors(
     n_bins: Any, n_parts: Any, counts: Any, begin: Any, places: Any, sums: Any, written: Any,
     next_at: Any,
 ) -> Any:  # fmt: skip
-    """Write the sums of a row, in the columns of `sweep_kernels`, and the places of its bins.
+    """Write the sums of a row, in the columns of `sweep_rows`, and the places of its bins.
 
     A place is that of a bin (closed to the left) in counters of `n_parts` parts, one
     behind the other. Spikes are added to `counts` (int32) from `begin` on. `written`
