@@ -89,4 +89,4 @@ def seconds_of(call: Callable[[], object]) -> float:
 
 def in_words(seconds: float) -> str:
     """Return a time in milliseconds or seconds."""
-    return f"{1000 * seconds:.0f} ms" if seconds < 10 else f"{seconds:.1f} s"
+    return f"{1000 * seconds:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
