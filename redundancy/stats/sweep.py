@@ -76,8 +76,8 @@ class SweepBuilder:
         inside = np.zeros((n_samples * n_times, n_words), np.uint64)
         if len(shape) == 5 and foreground is not None:
             inside, self._cells = foreground.of(shape)
-        self._counts = np.zeros((n_times, n_channels, size), np.int64)
-        self._bins = np.zeros((n_times, n_channels, n_bins + 3), np.int64)
+        self._counts = np.empty((n_times, n_channels, size), np.int64)
+        self._bins = np.empty((n_times, n_channels, n_bins + 3), np.int64)
         self._sums, self._fired = np.empty((6, rows)), np.empty((2, rows), np.int64)
         self._bits = np.zeros(rows * n_words, np.uint64)
         self._first_potential = np.empty(self._counts.shape, dtype)

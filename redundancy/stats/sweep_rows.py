@@ -180,12 +180,15 @@ def count_row(
 def end_step(
     parts: Any, n_parts: int, spiked: Any, histogram: Any, counts: Any, time: Any, channel: Any
 ) -> None:
-    """Add what was counted of all samples to a timestep's counts, and count anew."""
-    n_counters = histogram.shape[2]
-    for part in range(n_parts):
+    """Write down what was counted of all samples in a timestep, and count anew."""
+    n_counters = np.uint64(histogram.shape[2])
+    for place in range(n_counters):
+        histogram[time, channel, place] = parts[place]
+        parts[place] = 0
+    for part in range(np.uint64(1), np.uint64(n_parts)):
         for place in range(n_counters):
             histogram[time, channel, place] += parts[part * n_counters + place]
             parts[part * n_counters + place] = 0
     for place in range(np.uint64(counts.shape[2])):
-        counts[time, channel, place] += spiked[place]
+        counts[time, channel, place] = spiked[place]
         spiked[place] = 0

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -155,10 +153,7 @@ def test_real_recordings():
     dataset = NMNIST(REAL, NMNISTArguments(n_timesteps=10))
     assert len(dataset) == 100
     assert len(NMNIST(REAL, split="train")) == 1000
-    dataset.batch(0, 1)  # imports the reader
-    begin = time.perf_counter()
     batch = dataset.batch(0, 100)
-    assert time.perf_counter() - begin < 3
     assert batch.labels[:20].tolist() == [*range(10)] * 2
     counts = np.bincount(batch.labels, minlength=10)
     assert counts.tolist() == [8, 14, 8, 11, 14, 7, 10, 15, 2, 11]

@@ -167,5 +167,7 @@ def test_memory_does_not_grow_with_the_recording(
     monkeypatch.setattr("redundancy.recordings.layout._MOST_SAMPLES_A_FILE", 16)
     peak(tmp_path / "first.zarr", 1)  # imports and caches
     short, long = peak(tmp_path / "short.zarr", 16), peak(tmp_path / "long.zarr", 96)
-    assert long[0] < 1.1 * short[0]
-    assert long[1] < 1.1 * short[1]
+    # Six times as long: batches that are kept would take six times as much. Of the megabyte
+    # of one batch, tables of files and threads at work make some tenths.
+    assert long[0] < 1.5 * short[0]
+    assert long[1] < 1.5 * short[1]
