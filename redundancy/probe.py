@@ -90,15 +90,11 @@ class Probe:
 
     def _read(self, currents: Tensor, spikes: Tensor) -> Call:
         """Repeat the call, check it against the network's own spikes, keep what is wanted."""
-        import torch
-
         keep: dict[str, list[NDArray[Any]]] = {name: [] for name in self.quantities}
         for values in self._steps(currents, spikes):
             for name in self.quantities:
                 value = values[name]
-                keep[name].append(
-                    to_numpy(value.to(torch.uint8) if name == schema.SPIKE else value)
-                )
+                keep[name].append(to_numpy(spike_bytes(value) if name == schema.SPIKE else value))
         return Call(self._number, keep)
 
     def _steps(self, currents: Tensor, spikes: Tensor) -> Iterator[dict[str, Tensor]]:
@@ -244,6 +240,14 @@ def layer_attributes(probe: Probe) -> dict[str, Any]:
     if description.v_reset is not None:
         attributes[schema.V_RESET] = description.v_reset
     return attributes
+
+
+def spike_bytes(spikes: Tensor) -> Tensor:
+    """Return spikes, 0 or 1 of any data type, as uint8."""
+    import torch
+
+    # By way of bool it takes a quarter of the time.
+    return spikes.bool().view(torch.uint8)
 
 
 def to_numpy(tensor: Tensor) -> NDArray[Any]:

@@ -18,6 +18,7 @@ from redundancy.probe import (
     check_layer_shape,
     check_thresholds,
     layer_attributes,
+    spike_bytes,
     to_numpy,
 )
 from redundancy.stats.bins import UniformBins
@@ -105,8 +106,6 @@ class SweepProbe(Probe):
 
     def _sweep(self, currents: Tensor, spikes: Tensor) -> Call:
         """Repeat the call, check it, and sweep each timestep while it is in the cache."""
-        import torch
-
         builder: SweepBuilder | None = None
         binned = schema.QUANTITY_VARIABLES[self.quantity]
         for time, values in enumerate(self._steps(currents, spikes)):
@@ -114,7 +113,7 @@ class SweepProbe(Probe):
             if builder is None:
                 builder = self._begin(values[schema.MEMBRANE_POTENTIAL], len(currents))
             others = potential if self.quantity == "pre-fire" else to_numpy(values[binned])
-            fired = to_numpy(values[schema.SPIKE].to(torch.uint8))
+            fired = to_numpy(spike_bytes(values[schema.SPIKE]))
             builder.add(potential[None], others[None], fired[None], began=time)
         return Call(self._number, {}, None if builder is None else builder.finish())
 

@@ -33,7 +33,7 @@ class ExampleNeuron(PotentialStatistic):
             and ``example_position`` (channel), the index of the neuron in its map.
         """
         potential, spikes = sweep.first_potential, sweep.first_spikes
-        n_spikes = (spikes != 0).sum(0)
+        n_spikes = (spikes != 0).view(np.uint8).sum(0, dtype=np.uint32)
         most = n_spikes == n_spikes.max(-1, keepdims=True)
         position = np.where(most, potential.max(0), -np.inf).argmax(-1)
         place = position[None, :, None]
