@@ -8,12 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from redundancy.process import available_cores
+
 
 def threads() -> dict[str, str]:
     """Return the environment in which everything is measured: a thread for each core."""
-    count = str(
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    )
+    count = str(available_cores())
     names = ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
     return {name: os.environ.get(name, count) for name in names}
 

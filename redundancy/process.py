@@ -89,6 +89,13 @@ class _KeptHeap:
 _kept = _KeptHeap()
 
 
+def available_cores() -> int:
+    """Return how many cores this process may use; a container may have fewer than the machine."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def share_cores() -> None:
     """Let threads that wait for one another sleep soon, unless the user said otherwise.
 

@@ -71,6 +71,14 @@ def test_a_heap_that_is_not_kept_is_left_alone(monkeypatch):
     assert not process.settle_heap()
 
 
+def test_cores_are_those_that_the_process_may_use(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 3, 5}, raising=False)
+    assert process.available_cores() == 3
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert process.available_cores() == 1
+
+
 @pytest.mark.parametrize(
     ("given", "expected"),
     [

@@ -11,6 +11,7 @@ import xarray as xr
 
 from redundancy.errors import UsageError
 from redundancy.files import full_disk_as_sentence
+from redundancy.process import available_cores
 from redundancy.recordings.space import Space, space_for
 from redundancy.recordings.unfinished import folder_under_construction
 from redundancy.recordings.values import PotentialDtype, check_potential_dtype
@@ -80,7 +81,7 @@ def write_recording(
     with (
         full_disk_as_sentence(path, _ADVICE),
         folder_under_construction(path) as folder,
-        ThreadPoolExecutor(_n_threads()) as pool,
+        ThreadPoolExecutor(min(available_cores(), _MOST_THREADS)) as pool,
     ):
         writer = RecordingWriter(folder, pool, potential_dtype)
         for recording in recordings:
@@ -99,11 +100,3 @@ def write_recording(
             raise UsageError("there is no sample to record")
         writer.close(provenance)
     return writer.n_samples
-
-
-def _n_threads() -> int:
-    try:
-        cores = len(os.sched_getaffinity(0))
-    except AttributeError:
-        cores = os.cpu_count() or 1
-    return min(cores, _MOST_THREADS)

@@ -17,6 +17,7 @@ from distributed import Client, Nanny, Scheduler, SpecCluster
 from distributed.comm.addressing import parse_host_port
 
 from redundancy.errors import ClusterError, UsageError
+from redundancy.process import available_cores
 
 _CONNECT_SECONDS = 10
 _WORKER_SECONDS = 60
@@ -88,9 +89,7 @@ def worker_environment(index: int, n_workers: int) -> dict[str, str]:
 
 def _n_cores() -> int:
     given = os.environ.get("OMP_NUM_THREADS", "")
-    available = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
+    available = available_cores()
     return min(int(given), available) if given.isdigit() and int(given) else available
 
 

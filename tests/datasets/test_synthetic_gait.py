@@ -103,7 +103,7 @@ def test_a_sample_does_not_depend_on_how_many_there_are(cache):
 
 @pytest.mark.parametrize("n_threads", [1, 2, 5])
 def test_the_number_of_threads_changes_nothing(cache, monkeypatch, n_threads):
-    monkeypatch.setattr(dataset, "_n_cores", lambda: n_threads)
+    monkeypatch.setattr(dataset, "available_cores", lambda: n_threads)
     calls: list[tuple[int, int]] = []
     gait = small(progress=lambda *call: calls.append(call))
     assert calls == [(i, 6) for i in range(1, 7)]

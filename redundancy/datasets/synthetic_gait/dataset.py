@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -28,6 +27,7 @@ from redundancy.datasets.synthetic_gait.cache import (
 from redundancy.datasets.synthetic_gait.camera import GENERATOR_VERSION, record
 from redundancy.datasets.synthetic_gait.walker import MAX_PERSONS, VIEW
 from redundancy.errors import UsageError
+from redundancy.process import available_cores
 
 Progress = Callable[[int, int], None]
 
@@ -86,13 +86,6 @@ class SyntheticGaitArguments:
                 f"recordings of {self.duration_ms} ms; lower n_timesteps or dt_ms, or raise "
                 "duration_ms"
             )
-
-
-def _n_cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 class SyntheticGait:
@@ -169,7 +162,7 @@ class SyntheticGait:
 
     def _generate_all(self, progress: Progress | None) -> Iterator[Words]:
         """Yield all recordings in order, a few ahead on as many threads as there are cores."""
-        total, n_threads = len(self), _n_cores()
+        total, n_threads = len(self), available_cores()
         with ThreadPoolExecutor(n_threads) as pool:
             ahead: deque[Future[Words]] = deque()
             for index in range(total + 2 * n_threads):
