@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
 def root_node(
     samples: NDArray[np.int64],
-    n_timesteps: int,
-    output: Tensor,
+    scores: Tensor | None,
     known: Mapping[str, NDArray[np.int64] | None],
 ) -> xr.Dataset:
     """Return the root: what the network predicts, and what is known of the samples.
@@ -30,15 +29,13 @@ def root_node(
     ----------
     samples : ndarray of int, shape (sample,)
         Their indices in the dataset.
-    n_timesteps : int
-    output : Tensor, shape (sample, class) or (time, sample, class)
-        Of the network; of any other shape it predicts nothing.
+    scores : Tensor, shape (sample, class), optional
+        Of the network; without them it predicts nothing.
     known : mapping of str to ndarray of int, shape (sample,), or None
         Such as labels.
     """
     root = xr.Dataset(coords={schema.SAMPLE: samples})
-    scores = output.mean(0) if output.dim() == 3 and len(output) == n_timesteps else output
-    if scores.dim() == 2 and len(scores) == len(samples):
+    if scores is not None:
         root[schema.PREDICTION] = (schema.SAMPLE, scores.argmax(1).cpu().numpy())
     for name, values in known.items():
         if values is not None:

@@ -6,6 +6,8 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, cast
 
+from redundancy.neurons import NEURON_ADAPTERS, qualified_name
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
@@ -70,8 +72,16 @@ def default_forward(network: nn.Module, x: Tensor) -> Tensor:
 
 
 def reset_state(network: nn.Module) -> None:
-    """Bring every stateful neuron of `network` back to its initial state."""
+    """Bring every neuron of `network`, and all else that has a reset, to its initial state.
+
+    A neuron that an adapter reads is reset by its adapter, any other module by its own
+    ``reset()``.
+    """
     for module in network.modules():
+        kind = qualified_name(type(module))
+        if kind in NEURON_ADAPTERS:
+            NEURON_ADAPTERS.get(kind)().reset(module)
+            continue
         reset = getattr(module, "reset", None)
         if callable(reset):
             reset()

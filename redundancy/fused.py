@@ -6,6 +6,7 @@ else is read in the general way.
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any, cast
 
 from redundancy.neurons import (
@@ -19,6 +20,10 @@ from redundancy.stats.sweep import NeuronParameters
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+_METHODS = (
+    "forward", "multi_step_forward", "single_step_forward", "multi_step_functional_forward",
+    "single_step_functional_forward", "materialize_states",
+)  # fmt: skip
 _SURROGATES = "spikingjelly.activation_based.surrogate"
 # As the kernels number them.
 _IF, _LIF, _LIF_UNDECAYED, _PLIF, _PLIF_UNDECAYED = range(5)
@@ -27,7 +32,8 @@ _IF, _LIF, _LIF_UNDECAYED, _PLIF, _PLIF_UNDECAYED = range(5)
 def fusable(module: nn.Module, adapter: NeuronAdapter) -> NeuronParameters | None:
     """Return the parameters of a neuron that a fused sweep can stand in for, else None.
 
-    They are read anew for every batch: whoever changes a threshold means it.
+    They are read anew for every call: whoever changes a threshold means it. A class or a
+    module of which anything that matters was replaced is none of SpikingJelly's any more.
     """
     node = cast(Any, module)
     surrogate = getattr(node, "surrogate_function", None)
@@ -40,7 +46,7 @@ def fusable(module: nn.Module, adapter: NeuronAdapter) -> NeuronParameters | Non
         and (node.v_reset is None or isinstance(node.v_reset, float))
         and type(surrogate).__module__ == _SURROGATES
         and bool(getattr(surrogate, "spiking", False))
-        and "forward" not in vars(module)
+        and _is_untouched(module, surrogate)
     )
     if not is_plain:
         return None
@@ -50,9 +56,33 @@ def fusable(module: nn.Module, adapter: NeuronAdapter) -> NeuronParameters | Non
     return NeuronParameters(*charging, node.v_threshold, node.v_reset)
 
 
+def _is_untouched(module: nn.Module, surrogate: Any) -> bool:
+    """Tell whether a neuron runs SpikingJelly's own code, its fused stand-in left aside."""
+    kind = type(module)
+    own = vars(module)
+    for name in _METHODS:
+        if name in own and not (name == "forward" and isinstance(own[name], StandIn)):
+            return False
+        function = getattr(kind, name, None)
+        if function is not None and not function.__module__.startswith("spikingjelly."):
+            return False
+    function = type(surrogate).forward
+    return "forward" not in vars(surrogate) and function.__module__.startswith("spikingjelly.")
+
+
+class StandIn(functools.partial[Any]):
+    """A forward function of ours in the place of a module's own."""
+
+
 def is_watched(module: nn.Module) -> bool:
     """Tell whether somebody listens to a neuron's calls, or to those of its surrogate."""
+    import torch
+
+    everywhere = torch.nn.modules.module
     return any(
+        getattr(everywhere, hooks)
+        for hooks in ("_global_forward_hooks", "_global_forward_pre_hooks")
+    ) or any(
         bool(getattr(each, hooks, None))
         for each in module.modules()
         for hooks in ("_forward_hooks", "_forward_pre_hooks")

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
+from redundancy.fused import StandIn
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
@@ -43,13 +45,16 @@ class FastPooling:
     def attach(self) -> Iterator[Replaced]:
         """Replace the module's forward, if that is possible, and yield what puts it back."""
         if self._same is not False and halves(self._module):
-            yield Replaced(self._module, self._run)
+            yield Replaced(self._module, StandIn(self._run))
 
     def _run(self, *args: Any, **kwargs: Any) -> Tensor:
         import torch
 
         own = type(self._module).forward
         maps = args[0] if len(args) == 1 and not kwargs else None
+        # As it is now: forward may have set another window.
+        if not halves(self._module):
+            maps = None
         if self._same is False or maps is None or not self._takes(maps):
             return cast("Tensor", own(self._module, *args, **kwargs))
         halved = _halved(maps)
@@ -84,7 +89,8 @@ def halves(module: nn.Module) -> bool:
     is_known = kind is nn.AvgPool2d or (
         kind.__name__ == "AvgPool2d" and kind.__module__.startswith(_LAYERS)
     )
-    if not is_known or "forward" in vars(module):
+    replaced = vars(module).get("forward")
+    if not is_known or not (replaced is None or isinstance(replaced, StandIn)):
         return False
     pool = cast(Any, module)
     return (
@@ -102,7 +108,7 @@ def _halved(maps: Tensor) -> Tensor:
     from redundancy.stats.pool_kernels import halve
 
     *outer, rows, columns = maps.shape
-    halved = torch.empty(*outer, rows // 2, columns // 2)
+    halved = torch.empty(*outer, rows // 2, columns // 2, dtype=maps.dtype)
     halve(
         maps.detach().view(-1, rows, columns).numpy(),
         halved.view(-1, rows // 2, columns // 2).numpy(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from redundancy.errors import RecordingError
@@ -24,8 +25,8 @@ def check_same_output(bare: Tensor, hooked: Tensor) -> None:
             else f"in shape, {tuple(bare.shape)} and {tuple(hooked.shape)}"
         )
         raise RecordingError(
-            f"the network's outputs with and without recording differ {difference}; either it is "
-            "not deterministic or reading it disturbs it, so nothing was recorded"
+            f"the network's outputs with and without recording differ {difference}, though without "
+            "it they repeat: reading it disturbs it, so nothing was recorded"
         )
 
 
@@ -44,6 +45,35 @@ def refuse_compiled(network: nn.Module) -> None:
             raise RecordingError(
                 f"module {name or type(module).__name__!r} is a TorchScript module, whose neurons "
                 "cannot be read; pass the network as it was before scripting"
+            )
+
+
+def refuse_unfinished(network: nn.Module) -> None:
+    """Refuse weights that hold no numbers yet: of lazy modules, or on the meta device."""
+    import torch
+
+    for name, tensor in (*network.named_parameters(), *network.named_buffers()):
+        if isinstance(
+            tensor, torch.nn.parameter.UninitializedParameter | torch.nn.UninitializedBuffer
+        ):
+            raise RecordingError(
+                f"weight {name!r} is of a lazy module that was never run; run the network once on "
+                "a sample and load its weights before it is analysed"
+            )
+        if tensor.device.type == "meta":
+            raise RecordingError(
+                f"weight {name!r} is on the meta device and holds no numbers; build the network on "
+                "the CPU and load its weights"
+            )
+
+
+def refuse_names(names: Iterable[str]) -> None:
+    """Refuse names of layers that a results file cannot hold."""
+    for name in names:
+        if "/" in name:
+            raise RecordingError(
+                f"layer {name!r} has a '/' in its name, which parts folders in files of results; "
+                "rename that module"
             )
 
 

@@ -29,6 +29,7 @@ from redundancy.stats import (
     SynapticOperations,
     TemporalKernel,
 )
+from redundancy.stats.base import state_variable
 from redundancy.stats.bins import check_bins, check_quantity
 from redundancy.stats.bootstrap import WEIGHT
 from redundancy.stats.foreground import Foreground
@@ -58,7 +59,10 @@ class AnalysisOptions:
     bounds : tuple of float, optional
         Least and greatest potential to bin; default from the first batch, per layer.
     n_replicates, seed : int
-        Of the bootstrap over samples.
+        Of the bootstrap over samples; random numbers that a network draws are of this seed
+        and of the sample a batch begins with.
+    ignore_layers : tuple of str
+        Qualified names of modules that make masks of 0 and 1 which are no spikes.
     """
 
     quantity: str = "pre-fire"
@@ -66,6 +70,7 @@ class AnalysisOptions:
     bounds: tuple[float, float] | None = None
     n_replicates: int = 1000
     seed: int = 0
+    ignore_layers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_quantity(self.quantity)
@@ -82,6 +87,37 @@ class AnalysisOptions:
         wanted = (schema.SPIKE, schema.MEMBRANE_POTENTIAL)
         other = schema.QUANTITY_VARIABLES[self.quantity]
         return wanted if other in wanted else (*wanted, other)
+
+
+@dataclasses.dataclass(frozen=True)
+class Read:
+    """How a layer was read in one batch.
+
+    Attributes
+    ----------
+    path : str
+        ``"fused"`` or ``"general"``.
+    is_verified : bool
+        Whether what was read was compared with what the neuron itself did.
+    """
+
+    path: str
+    is_verified: bool
+
+
+def _reading_counts(read: Read) -> dict[str, xr.Variable]:
+    """Return how many batches a state is of, and in how many of them it was verified."""
+    counts = {
+        schema.N_BATCHES: (1, "batches"),
+        schema.VERIFIED_BATCHES: (
+            int(read.is_verified),
+            "batches in which the reading was compared with the neuron itself",
+        ),
+    }
+    return {
+        name: state_variable((), np.int64(value), "sum", long_name, "batches")
+        for name, (value, long_name) in counts.items()
+    }
 
 
 def choose_bins(recording: Mapping[str, xr.Dataset], options: AnalysisOptions) -> Bins:
@@ -170,7 +206,7 @@ class Observer:
         self,
         nodes: Mapping[str, xr.Dataset],
         layers: Mapping[str, xr.Dataset | LayerSweep],
-        paths: Mapping[str, str] | None = None,
+        read: Mapping[str, Read] | None = None,
     ) -> Nodes:
         """Return the states of all statistics for one batch, node by node.
 
@@ -180,8 +216,8 @@ class Observer:
             What is no spiking layer.
         layers : mapping of str to LayerSweep or Dataset
             The spiking layers, swept or recorded.
-        paths : mapping of str to str, optional
-            How each layer is read, to be named in the states.
+        read : mapping of str to Read, optional
+            How each module is read, to be named in the states.
 
         Raises
         ------
@@ -196,6 +232,7 @@ class Observer:
             if name == schema.ROOT:
                 found = (Accuracy(), RecordingAccuracy(), self._bootstrap)
                 states[name] = joined_states(statistic.observe(node) for statistic in found)
+                states[name].attrs.update(node.attrs)
             elif name == schema.INPUT_NODE:
                 states[name] = InputEvents().observe(node)
             else:
@@ -207,9 +244,12 @@ class Observer:
             if isinstance(layer, xr.Dataset):
                 _check_recorded(name, layer, self._options.recorded)
                 layer = sweep_recording(layer, self.bins[name], foreground)
-            if paths is not None:
-                layer.attributes[schema.PATH] = paths[name.partition("@")[0]]
-            states[name] = self._observe_layer(name, layer, weights)
+            state = self._observe_layer(name, layer, weights)
+            if read is not None:
+                how = read[name.partition("@")[0]]
+                state.attrs[schema.PATH] = how.path
+                state = state.assign(_reading_counts(how))
+            states[name] = state
         return states
 
     def _observe_layer(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from redundancy import schema
 from redundancy.errors import RecordingError
 from redundancy.neurons import NeuronAdapter, NeuronDescription
+from redundancy.probes.call_order import CallStack, Origin, uses_of
 from redundancy.stats.layer_sweep import LayerSweep
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ class Call:
     number: int
     arrays: dict[str, list[NDArray[Any]]]
     sweep: LayerSweep | None = None
+    origin: Origin | None = None
 
 
 @dataclass(eq=False)
@@ -60,12 +63,20 @@ class Probe:
     module: nn.Module
     adapter: NeuronAdapter
     quantities: Sequence[str]
-    description: NeuronDescription
+    stack: CallStack
     calls: list[Call] = field(default_factory=list)
     dtype: torch.dtype | None = None
+    _described: NeuronDescription | None = None
     _before: Tensor | float = 0.0
+    _version: int | None = None
+    _origin: Origin | None = None
     _number: int = 0
     _counter: Iterator[int] = field(default_factory=itertools.count)
+
+    @property
+    def description(self) -> NeuronDescription:
+        """How the neuron fires and resets: as it was when it was first called."""
+        return self._described or self.adapter.describe(self.module)
 
     def attach(self, counter: Iterator[int]) -> Iterator[Any]:
         """Add the hooks and yield their handles; `counter` numbers calls in the network."""
@@ -74,27 +85,52 @@ class Probe:
         yield self.module.register_forward_hook(self._on_exit, with_kwargs=True)
 
     def _on_entry(self, module: nn.Module, args: Any, kwargs: Any) -> None:
+        self._note_description()
         self._number = next(self._counter)
+        if not self.description.has_time_axis:
+            self._origin = self.stack.origin()
+        self._version = _given(args, kwargs)._version
         before = self.adapter.potential(module)
         # The module may overwrite its state in place.
         self._before = before if isinstance(before, float | int) else before.clone()
 
+    def _note_description(self) -> None:
+        """Describe the neuron as it is now, and refuse one that has become another."""
+        now = self.adapter.describe(self.module)
+        if self._described is None:
+            check_description(self.name, now)
+            self._described = now
+        elif now != self._described:
+            raise RecordingError(
+                f"layer {self.name!r} ({now.neuron_type}) changes while the network runs: "
+                f"{_changes(self._described, now)}; what is measured about a threshold needs one "
+                "that stays, so set it before the analysis"
+            )
+
     def _on_exit(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
-        currents = args[0] if args else next(iter(kwargs.values()))
+        currents = _given(args, kwargs)
+        if currents._version != self._version:
+            raise RecordingError(
+                f"layer {self.name!r} ({self.description.neuron_type}) writes to its own input, so "
+                "that the current it was given is gone; let it work on a copy"
+            )
         spikes = output[0] if isinstance(output, tuple) else output
         if not self.description.has_time_axis:
             currents, spikes = currents.unsqueeze(0), spikes.unsqueeze(0)
         elif axis := self.description.time_axis:
             currents, spikes = currents.movedim(axis, 0), spikes.movedim(axis, 0)
-        self.calls.append(self._read(currents, spikes))
+        call = self._read(currents, spikes)
+        call.origin = self._origin
+        self.calls.append(call)
 
     def _read(self, currents: Tensor, spikes: Tensor) -> Call:
         """Repeat the call, check it against the network's own spikes, keep what is wanted."""
         keep: dict[str, list[NDArray[Any]]] = {name: [] for name in self.quantities}
         for values in self._steps(currents, spikes):
             for name in self.quantities:
-                value = values[name]
-                keep[name].append(to_numpy(spike_bytes(value) if name == schema.SPIKE else value))
+                value = spike_bytes(values[name]) if name == schema.SPIKE else values[name]
+                # The network may write to its own tensors later on.
+                keep[name].append(to_numpy(value).copy())
         return Call(self._number, keep)
 
     def _steps(self, currents: Tensor, spikes: Tensor) -> Iterator[dict[str, Tensor]]:
@@ -168,24 +204,21 @@ class Probe:
 
 
 def layers_of(
-    probe: Probe, n_samples: int, n_timesteps: int, looped: bool
+    probe: Probe, n_samples: int, n_timesteps: int, stepwise: bool
 ) -> Iterator[tuple[int, str, xr.Dataset | LayerSweep]]:
     """Yield each of a module's uses in one forward pass: number of its call, name, layer.
 
-    A multi-step module is called once a use, a single-step one once a timestep and
-    use: with `looped`, the whole network runs timestep by timestep, so that the uses
-    alternate; else containers loop over time, and each use is a block of calls.
+    A multi-step module is called once a use, a single-step one once a timestep and use; see
+    :func:`redundancy.probes.call_order.uses_of`.
     """
     calls = probe.calls
-    per_layer = 1 if probe.description.has_time_axis else n_timesteps
-    if len(calls) % per_layer:
-        raise RecordingError(
-            f"layer {probe.name!r} works in single-step mode and was called {len(calls)} times in "
-            f"a forward pass of {n_timesteps} timesteps; a multiple of {n_timesteps} was expected"
-        )
-    n_layers = len(calls) // per_layer
-    for k in range(n_layers):
-        own = calls[k::n_layers] if looped else calls[k * per_layer : (k + 1) * per_layer]
+    if probe.description.has_time_axis:
+        uses = [[number] for number in range(len(calls))]
+    else:
+        origins = [call.origin for call in calls]
+        uses = uses_of(origins, n_timesteps, probe.name, stepwise=stepwise)
+    for k, numbers in enumerate(uses):
+        own = [calls[number] for number in numbers]
         name = probe.name if k == 0 else f"{probe.name}@{k}"
         if own[0].sweep is not None:
             yield own[0].number, name, own[0].sweep
@@ -199,6 +232,32 @@ def layers_of(
             variables[quantity] = (dims, array, {"long_name": long_name, "units": units})
             check_thresholds(name, probe.description, array.shape[2])
         yield own[0].number, name, xr.Dataset(variables, attrs=layer_attributes(probe))
+
+
+def _given(args: Any, kwargs: Any) -> Tensor:
+    """Return the first argument of a call, the input current."""
+    return args[0] if args else next(iter(kwargs.values()))  # type: ignore[no-any-return]
+
+
+def _changes(before: NeuronDescription, after: NeuronDescription) -> str:
+    return ", ".join(
+        f"{field.name} from {getattr(before, field.name)} to {getattr(after, field.name)}"
+        for field in fields(before)
+        if getattr(before, field.name) != getattr(after, field.name)
+    )
+
+
+def check_description(name: str, description: NeuronDescription) -> None:
+    """Refuse a neuron whose threshold or reset is no finite number."""
+    threshold = description.v_threshold
+    thresholds = threshold if isinstance(threshold, tuple) else (threshold,)
+    for what, values in (("threshold", thresholds), ("reset potential", (description.v_reset,))):
+        for value in values:
+            if value is not None and not math.isfinite(value):
+                raise RecordingError(
+                    f"layer {name!r} ({description.neuron_type}) has the {what} {value:g}; a "
+                    "finite number is needed to measure distances from it"
+                )
 
 
 def check_layer_shape(

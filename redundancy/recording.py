@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,14 +14,22 @@ from numpy.typing import NDArray
 from redundancy import schema
 from redundancy.batch_nodes import input_node, layer_nodes, root_node
 from redundancy.checked_run import CheckedRun
-from redundancy.devices import device_of
 from redundancy.errors import UsageError
-from redundancy.forward import default_forward, evaluating, is_multi_step
+from redundancy.forward import evaluating
 from redundancy.fused_pooling import FastPooling
-from redundancy.network_checks import refuse_compiled, warn_about_batch_statistics
+from redundancy.network_checks import (
+    refuse_compiled,
+    refuse_names,
+    refuse_unfinished,
+    warn_about_batch_statistics,
+)
 from redundancy.neurons import find_spiking_layers
 from redundancy.nodes import Nodes
 from redundancy.probe import QUANTITIES, layers_of
+from redundancy.probes.call_order import CallStack
+from redundancy.probes.calling import STEPWISE
+from redundancy.probes.proving import Proof, check_unchanged, prove, scores_of, to_inputs
+from redundancy.probes.repeating import keeping_buffers
 from redundancy.stats.layer_sweep import LayerSweep
 from redundancy.sweep_probe import Sweeper, SweepProbe
 from redundancy.synapses import SynapseProbes
@@ -48,16 +56,22 @@ class Recorder:
         ``post_reset_potential`` to keep. The potential is computed and checked in any case.
     forward : callable, optional
         ``forward(network, x)`` with x of shape (time, sample, channel, y, x) returns
-        the network's output. By default one call for multi-step networks and a loop
-        over time for single-step ones (:func:`redundancy.forward.default_forward`).
+        the network's output. By default the way is found in which the network's neurons see
+        timesteps and samples as they are (:mod:`redundancy.probes.calling`).
     fused : bool, default False
         Whether :meth:`sweep` may replace neurons by fused sweeps that do exactly the same,
         and average poolings by faster ones.
+    ignore : collection of str
+        Qualified names of modules that make masks of 0 and 1 which are no spikes.
+    seed : int, default 0
+        Of random numbers that the network may draw.
 
     Raises
     ------
     RecordingError
         If the network is compiled, has no spiking neuron, or one that cannot be read.
+        With the first batch, if a spiking layer of it is not read, its state outlives a
+        reset, or it cannot be known how to call it; see :mod:`redundancy.probes.proving`.
 
     Warns
     -----
@@ -72,6 +86,8 @@ class Recorder:
         quantities: Sequence[str] = (schema.SPIKE,),
         forward: Forward | None = None,
         fused: bool = False,
+        ignore: Collection[str] = (),
+        seed: int = 0,
     ) -> None:
         unknown = set(quantities) - set(QUANTITIES)
         if unknown:
@@ -79,23 +95,34 @@ class Recorder:
                 f"quantities must be of {', '.join(QUANTITIES)}, got {', '.join(sorted(unknown))}"
             )
         refuse_compiled(network)
-        self._network = network
-        self._run = CheckedRun(network, forward or default_forward)
+        refuse_unfinished(network)
+        self._network, self._forward, self._ignore, self._seed = network, forward, ignore, seed
+        self._run = CheckedRun(network, seed)
+        self._proof: Proof | None = None
         self._stack = contextlib.ExitStack()
-        self._looped = not is_multi_step(network)
         modules = dict(network.named_modules())
+        self._adapters = find_spiking_layers(network)
+        refuse_names(self._adapters)
+        self._calls = CallStack(network)
         self._probes = [
-            SweepProbe(
-                name, module, adapter, tuple(quantities), adapter.describe(module), may_fuse=fused
-            )
-            for name, adapter in find_spiking_layers(network).items()
+            SweepProbe(name, module, adapter, tuple(quantities), self._calls, may_fuse=fused)
+            for name, adapter in self._adapters.items()
             for module in [modules.get(name, network)]
         ]
         self._poolings = [FastPooling(module) for module in modules.values()] if fused else []
-        self._synapses = SynapseProbes(network, forward or default_forward)
+        self._synapses = SynapseProbes(network, self._call)
+
+    def _call(self, network: nn.Module, inputs: Tensor) -> Tensor:
+        """Run the network in the way that was found."""
+        return self._proven().calling.forward(network, inputs)
+
+    def _proven(self) -> Proof:
+        assert self._proof is not None
+        return self._proof
 
     def __enter__(self) -> Recorder:
         with contextlib.ExitStack() as stack:
+            stack.enter_context(keeping_buffers(self._network))
             stack.enter_context(evaluating(self._network))
             warn_about_batch_statistics(self._network)
             self._stack = stack.pop_all()
@@ -164,6 +191,7 @@ class Recorder:
         batch: Batch,
         sweeper: Sweeper,
         quantity: str,
+        verified: int | None = None,
     ) -> tuple[Nodes, dict[str, xr.Dataset | LayerSweep]]:
         """Run one batch and sweep its layers instead of recording them.
 
@@ -174,6 +202,9 @@ class Recorder:
             Begins the sweep of a layer; see :class:`redundancy.sweep_probe.SweepProbe`.
         quantity : {"pre-fire", "input", "post-reset"}
             What is binned.
+        verified : int, optional
+            Which sample of the batch to run through the neurons themselves too, where fused
+            sweeps stand in for them.
 
         Returns
         -------
@@ -189,7 +220,22 @@ class Recorder:
             If what was read disagrees with what the network did, naming the layer.
         """
         known = {schema.LABEL: batch.labels, schema.RECORDING: batch.recordings}
+        for probe in self._probes:
+            probe.verified_sample = verified
         return self._run_batch(batch.frames, known, batch.start, sweeper, quantity)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """How the network was called, and what emits spikes in it, once a batch was run."""
+        return {} if self._proof is None else self._proof.facts
+
+    def check_unchanged(self) -> None:
+        """Run the first samples again and refuse a network that does something else now."""
+        import torch
+
+        if self._proof is not None:
+            with torch.no_grad():
+                check_unchanged(self._network, self._proof, self._seed)
 
     @property
     def paths(self) -> dict[str, str]:
@@ -216,19 +262,23 @@ class Recorder:
             probe.expected = (frames.shape[0], frames.shape[1])
         # Not inference_mode: its tensors may stay behind as a module's state.
         with torch.no_grad():
-            inputs = (
-                torch.from_numpy(np.ascontiguousarray(frames))
-                .to(device_of(self._network))
-                .transpose(0, 1)
-            )
+            if self._proof is None:
+                self._proof = prove(
+                    self._network, self._adapters, frames,
+                    forward=self._forward, ignore=self._ignore, seed=self._seed,
+                )  # fmt: skip
+            inputs = to_inputs(self._network, frames)
             self._synapses.trace(inputs)
             poolings = self._poolings if sweeper is not None else []
-            output = self._run(inputs, self._hooks(inputs.shape[1], poolings))
+            hooks = self._hooks(inputs.shape[1], poolings)
+            output = self._run(self._call, inputs, hooks, start)
         return self._assemble(frames, known, output, start)
 
     def _hooks(self, n_samples: int, poolings: Sequence[FastPooling]) -> Iterator[Any]:
         """Attach what listens to a batch and yield what takes it off again."""
         counter = itertools.count()
+        if any(not probe.description.has_time_axis for probe in self._probes):
+            yield from self._calls.attach()
         for probe in self._probes:
             yield from probe.attach(counter)
         yield from self._synapses.attach(n_samples)
@@ -243,15 +293,21 @@ class Recorder:
         start: int,
     ) -> tuple[Nodes, dict[str, xr.Dataset | LayerSweep]]:
         n_samples, n_timesteps = frames.shape[:2]
+        proof = self._proven()
+        stepwise = proof.calling.convention == STEPWISE
         samples = np.arange(start, start + n_samples)
         nodes = {
-            schema.ROOT: root_node(samples, n_timesteps, output, known),
+            schema.ROOT: root_node(samples, scores_of(output, proof.calling.output_axes), known),
             schema.INPUT_NODE: input_node(samples, frames),
         }
         if self._synapses:
-            nodes[schema.SYNAPSE_NODE] = self._synapses.dataset(samples, n_timesteps)
+            synapses = self._synapses.dataset(samples, n_timesteps)
+            if proof.uncounted:
+                synapses.attrs[schema.UNCOUNTED_OPERATIONS] = list(proof.uncounted)
+            nodes[schema.SYNAPSE_NODE] = synapses
+        nodes[schema.ROOT].attrs.update(proof.facts)
         found: list[tuple[int, str, xr.Dataset | LayerSweep]] = []
         for probe in self._probes:
-            found += layers_of(probe, n_samples, n_timesteps, self._looped)
+            found += layers_of(probe, n_samples, n_timesteps, stepwise)
             probe.calls.clear()
         return nodes, layer_nodes(samples, found, nodes)

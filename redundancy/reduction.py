@@ -78,6 +78,7 @@ def results_of(
         If the network never spikes.
     """
     attributes = {
+        **state[schema.ROOT].attrs,
         **provenance,
         schema.KIND: "results",
         schema.VERSION: schema.SCHEMA_VERSION,

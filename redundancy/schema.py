@@ -205,7 +205,18 @@ BATCH_SIZE = "batch_size"
 DEVICE = "device"
 VERSIONS = "versions"
 STATISTICS = "statistics"
-JSON_ATTRIBUTES = (NETWORK_ARGUMENTS, DATASET_ARGUMENTS, VERSIONS, STATISTICS)
+# How the network was called, what of it emits spikes, and its random numbers.
+CALLING_CONVENTION = "calling_convention"
+OUTPUT_AXES = "output_axes"
+SPIKE_SOURCES = "spike_sources"
+IS_RANDOM = "is_random"
+RANDOM_SEED = "random_seed"
+JSON_ATTRIBUTES = (NETWORK_ARGUMENTS, DATASET_ARGUMENTS, VERSIONS, STATISTICS, SPIKE_SOURCES)
+# Batches, and those of them in which what was read was compared with the neuron itself.
+N_BATCHES = "n_batches"
+VERIFIED_BATCHES = "verified_batches"
+# Products that no synaptic layer makes, so that no energy is counted for them.
+UNCOUNTED_OPERATIONS = "uncounted_operations"
 
 # Recordings on disk. Spikes are eight a byte; see docs/recordings.md.
 RECORDING_FORMAT = "recording_format"

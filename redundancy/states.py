@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
+from redundancy import schema
 from redundancy.errors import RecordingError
 from redundancy.nodes import Nodes
 from redundancy.stats import merge
@@ -35,7 +37,21 @@ def merge_states(first: Mapping[str, xr.Dataset], second: Mapping[str, xr.Datase
     """
     if set(first) != set(second):
         raise other_layers(sorted(set(first) ^ set(second)))
+    for name in first:
+        _check_same_neuron(name, first[name].attrs, second[name].attrs)
     return {name: merge(node, second[name]) for name, node in first.items()}
+
+
+def _check_same_neuron(name: str, first: Mapping[Any, Any], second: Mapping[Any, Any]) -> None:
+    """Refuse states of a layer that was another neuron in some batches."""
+    for key in (schema.NEURON_TYPE, schema.V_THRESHOLD, schema.V_RESET, schema.FIRES_AT):
+        one: Any = first.get(key)
+        other: Any = second.get(key)
+        if one is not other and not np.array_equal(one, other):
+            raise RecordingError(
+                f"layer {name!r} was not the same neuron in all batches: its {key} is {one} in "
+                f"some and {other} in others"
+            )
 
 
 def other_layers(names: Iterable[str]) -> RecordingError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from redundancy import schema
-from redundancy.fused import carried_before, fusable, is_watched, takes
+from redundancy.errors import RecordingError
+from redundancy.fused import StandIn, carried_before, fusable, is_watched, takes
 from redundancy.fused_pooling import Replaced
 from redundancy.probe import (
     Call,
@@ -48,6 +48,8 @@ class SweepProbe(Probe):
     quantity: str = "pre-fire"
     # (sample, time) of the batch.
     expected: tuple[int, int] = (0, 0)
+    # Which sample of the batch to run through the neuron itself too.
+    verified_sample: int | None = None
     _same: bool | None = None
 
     @property
@@ -67,33 +69,59 @@ class SweepProbe(Probe):
             yield from super().attach(counter)
             return
         self.calls, self._counter = [], counter
-        yield Replaced(self.module, functools.partial(self._run_fused, neuron))
+        yield Replaced(self.module, StandIn(self._run_fused))
 
-    def _run_fused(self, neuron: NeuronParameters, *args: Any, **kwargs: Any) -> Any:
+    def _run_fused(self, *args: Any, **kwargs: Any) -> Any:
         import torch
 
+        if is_watched(self.module):
+            raise RecordingError(
+                f"hooks were added to layer {self.name!r}, or to all modules, while the network "
+                "ran; add them before the analysis, or leave them out"
+            )
+        self._note_description()
         given = (*args, *kwargs.values())
         currents = given[0] if len(given) == 1 and not self.calls else None
+        # As it is now: forward may have set its time constant or replaced a method.
+        neuron = self._neuron()
         before = None
-        if currents is not None and takes(currents):
+        if currents is not None and neuron is not None and takes(currents):
             before = carried_before(self.module, currents, self.adapter.potential(self.module))
-        if currents is None or before is None:
+        if currents is None or neuron is None or before is None:
             self._on_entry(self.module, args, kwargs)
             output = type(self.module).forward(self.module, *args, **kwargs)
             self._on_exit(self.module, args, kwargs, output)
             return output
         self._number = next(self._counter)
         self.dtype = currents.dtype
-        spikes = torch.empty(currents.shape)
+        spikes = torch.empty(currents.shape, dtype=currents.dtype)
         builder = self._begin(currents[0], len(currents))
+        sample = self.verified_sample
+        began = None if sample is None else before[sample : sample + 1].clone()
         builder.run_neuron(neuron, _array(currents), before.numpy(), spikes.numpy())
         sweep = builder.finish()
         if not sweep.is_finite:
             self._check_finite(currents)
             self._check_finite(before.unsqueeze(0))
+        if sample is not None and began is not None:
+            one = slice(sample, sample + 1)
+            self._check_against_neuron(currents[:, one], began, spikes[:, one], before[one])
         self.module.v = before
         self.calls.append(Call(self._number, {}, sweep))
         return spikes
+
+    def _check_against_neuron(
+        self, currents: Tensor, began: Tensor, spikes: Tensor, ended: Tensor
+    ) -> None:
+        """Run a sample through the neuron itself and refuse a sweep that did anything else."""
+        self.module.v = began
+        expected = type(self.module).forward(self.module, currents.clone())
+        if not (_same_bits(expected, spikes) and _same_bits(self.module.v, ended)):
+            raise RecordingError(
+                f"layer {self.name!r} ({self.description.neuron_type}) does not do in this batch "
+                "what the fused sweep in its place does, though it did in the first; analyse "
+                "without fused sweeps (--no-fused)"
+            )
 
     def _read(self, currents: Tensor, spikes: Tensor) -> Call:
         if self.calls:
@@ -138,7 +166,7 @@ class SweepProbe(Probe):
         after = self.adapter.potential(self.module)
         if before is None or not isinstance(after, torch.Tensor) or after.shape != before.shape:
             return False
-        output = torch.empty(currents.shape)
+        output = torch.empty(currents.shape, dtype=currents.dtype)
         shape = (currents.shape[1], currents.shape[0], *currents.shape[2:])
         builder = SweepBuilder(
             UniformBins(1.0, 1, 1),
@@ -147,11 +175,16 @@ class SweepProbe(Probe):
             np.dtype(np.float32),
         )
         builder.run_neuron(neuron, _array(currents), before.numpy(), output.numpy())
-        bits = torch.int32
-        return torch.equal(output.view(bits), spikes.contiguous().view(bits)) and torch.equal(
-            before.view(bits), after.contiguous().view(bits)
-        )
+        return _same_bits(output, spikes) and _same_bits(before, after)
 
 
 def _array(tensor: Tensor) -> Any:
     return tensor.detach().contiguous().numpy()
+
+
+def _same_bits(first: Tensor, second: Tensor) -> bool:
+    """Tell whether two tensors of float32 are the same to the bit."""
+    import torch
+
+    bits = torch.int32
+    return torch.equal(first.contiguous().view(bits), second.contiguous().view(bits))

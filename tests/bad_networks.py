@@ -57,6 +57,9 @@ class ChannelNeuronAdapter:
     def potential(self, module: Any) -> Tensor | float:
         return module.v
 
+    def reset(self, module: Any) -> None:
+        module.reset()
+
     def replay(
         self, module: Any, currents: Tensor, potential: Tensor | float
     ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:

@@ -7,7 +7,7 @@ from spikingjelly.activation_based import functional, layer, neuron
 from torch import nn
 
 from redundancy import schema
-from redundancy.errors import UsageError
+from redundancy.errors import RecordingError, UsageError
 from redundancy.recording import Recorder
 from tests.toy import small_network
 
@@ -94,8 +94,9 @@ def test_network_is_left_as_it_was_after_an_exception(frames):
         raise ZeroDivisionError
 
     handle = network.fc2.linear.register_forward_hook(fail)
-    with pytest.raises(ZeroDivisionError), Recorder(network) as recorder:
-        recorder.record(frames)
+    with pytest.raises(RecordingError, match="fails on these frames, with ZeroDivisionError"):
+        with Recorder(network) as recorder:
+            recorder.record(frames)
     handle.remove()
     assert network.training
     assert hook_count(network) == 0

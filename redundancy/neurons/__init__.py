@@ -44,6 +44,21 @@ def is_unknown_neuron(module: nn.Module) -> bool:
     return is_leaf and has_threshold and not kind.__module__.startswith("torch.")
 
 
+def _complete(adapter: NeuronAdapter) -> NeuronAdapter:
+    """Return an adapter, or refuse one that lacks a method."""
+    missing = [
+        name
+        for name in ("describe", "potential", "reset", "replay")
+        if not callable(getattr(adapter, name, None))
+    ]
+    if missing:
+        raise RecordingError(
+            f"the neuron adapter {type(adapter).__name__} has no {' and no '.join(missing)}; an "
+            "adapter needs all methods of redundancy.neurons.base.NeuronAdapter"
+        )
+    return adapter
+
+
 def find_spiking_layers(network: nn.Module) -> dict[str, NeuronAdapter]:
     """Return an adapter for every spiking neuron of `network`, by qualified name.
 
@@ -56,7 +71,7 @@ def find_spiking_layers(network: nn.Module) -> dict[str, NeuronAdapter]:
     for name, module in network.named_modules():
         kind = qualified_name(type(module))
         if kind in NEURON_ADAPTERS:
-            layers[name or type(module).__name__] = NEURON_ADAPTERS.get(kind)()
+            layers[name or type(module).__name__] = _complete(NEURON_ADAPTERS.get(kind)())
         elif is_unknown_neuron(module):
             raise RecordingError(
                 f"layer {name!r} is a spiking neuron of class {kind}, which no adapter reads; "

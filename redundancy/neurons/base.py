@@ -60,7 +60,7 @@ def thresholds_of(value: Any) -> float | tuple[float, ...]:
 class NeuronAdapter(Protocol):
     """Reads one class of spiking neurons.
 
-    An adapter for your own neuron class is an object with these three methods,
+    An adapter for your own neuron class is an object with these four methods,
     registered under the qualified name of the class::
 
         @NEURON_ADAPTERS.register("my_package.my_module.MyNeuron")
@@ -76,6 +76,14 @@ class NeuronAdapter(Protocol):
 
     def potential(self, module: nn.Module) -> Tensor | float:
         """Return the potential that `module` carries from one timestep to the next."""
+        ...
+
+    def reset(self, module: nn.Module) -> None:
+        """Bring `module` to the state it has before the first timestep of a sample.
+
+        Called before every batch. A neuron that keeps nothing between calls needs nothing
+        done.
+        """
         ...
 
     def replay(

@@ -32,6 +32,9 @@ class PerCallLIFAdapter:
         """Return 0, the potential before every call; what a call ends in is dropped."""
         return 0.0
 
+    def reset(self, module: nn.Module) -> None:
+        """Do nothing: every call begins anew."""
+
     def replay(
         self, module: nn.Module, currents: Tensor, potential: Tensor | float
     ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:

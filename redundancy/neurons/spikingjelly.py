@@ -39,6 +39,9 @@ class _SpikingJellyNode(ABC):
     def potential(self, module: nn.Module) -> Tensor | float:
         return cast("Tensor | float", module.v)
 
+    def reset(self, module: nn.Module) -> None:
+        cast(Any, module).reset()
+
     def replay(
         self, module: nn.Module, currents: Tensor, potential: Tensor | float
     ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:

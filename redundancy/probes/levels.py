@@ -34,7 +34,7 @@ def is_levelled(values: Tensor) -> bool:
     # Real numbers are told by a few of them; only levels are worth a look at all.
     if step > 1 and not is_levelled(flat[::step]):
         return False
-    levels = flat.abs().unique()
+    levels: Tensor = flat.abs().unique()  # type: ignore[no-untyped-call]
     if len(levels) > _MOST_LEVELS:
         return False
     if not levels.is_floating_point():

@@ -197,9 +197,7 @@ class SpikeWatch(TorchDispatchMode):
 
     # What operations do.
 
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         operands = list(_tensors((args, kwargs)))
         name = func.overloadpacket.__name__.rstrip("_")
@@ -336,9 +334,7 @@ class SpikeWatch(TorchDispatchMode):
     # Where one is.
 
     def _modules(self) -> tuple[tuple[str, str], ...]:
-        return tuple(
-            (self._names.get(module, ""), type(module).__name__) for module in self._stack
-        )
+        return tuple((self._names.get(module, ""), type(module).__name__) for module in self._stack)
 
     def _where(self) -> str:
         return self._name(self._stack[-1]) if self._stack else "the forward function"

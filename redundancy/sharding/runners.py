@@ -126,7 +126,11 @@ class InProcess:
         # One observer for all: it checks the network on the first batch that it sees.
         if self._observer is None:
             self._observer = NetworkObserver(
-                self._network, self._options, bins=bins, **self._keywords
+                self._network,
+                self._options,
+                bins=bins,
+                last_sample=self._plan.total - 1,
+                **self._keywords,
             )
         with self._observer as observer:
             yield observer
