@@ -89,7 +89,7 @@ class Probe:
         self._number = next(self._counter)
         if not self.description.has_time_axis:
             self._origin = self.stack.origin()
-        self._version = _given(args, kwargs)._version
+        self._version = _version_of(_given(args, kwargs))
         before = self.adapter.potential(module)
         # The module may overwrite its state in place.
         self._before = before if isinstance(before, float | int) else before.clone()
@@ -109,7 +109,7 @@ class Probe:
 
     def _on_exit(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
         currents = _given(args, kwargs)
-        if currents._version != self._version:
+        if _version_of(currents) != self._version:
             raise RecordingError(
                 f"layer {self.name!r} ({self.description.neuron_type}) writes to its own input, so "
                 "that the current it was given is gone; let it work on a copy"
@@ -237,6 +237,11 @@ def layers_of(
 def _given(args: Any, kwargs: Any) -> Tensor:
     """Return the first argument of a call, the input current."""
     return args[0] if args else next(iter(kwargs.values()))  # type: ignore[no-any-return]
+
+
+def _version_of(tensor: Tensor) -> int | None:
+    """Return how often a tensor was written to; None where that is not counted."""
+    return None if tensor.is_inference() else tensor._version
 
 
 def _changes(before: NeuronDescription, after: NeuronDescription) -> str:

@@ -15,7 +15,7 @@ from redundancy import schema
 from redundancy.batch_nodes import input_node, layer_nodes, root_node
 from redundancy.checked_run import CheckedRun
 from redundancy.errors import UsageError
-from redundancy.forward import evaluating
+from redundancy.forward import default_forward, evaluating
 from redundancy.fused_pooling import FastPooling
 from redundancy.network_checks import (
     refuse_compiled,
@@ -113,8 +113,10 @@ class Recorder:
         self._synapses = SynapseProbes(network, self._call)
 
     def _call(self, network: nn.Module, inputs: Tensor) -> Tensor:
-        """Run the network in the way that was found."""
-        return self._proven().calling.forward(network, inputs)
+        """Run the network in the way that was found, or that is told."""
+        if self._proof is None:
+            return (self._forward or default_forward)(network, inputs)
+        return self._proof.calling.forward(network, inputs)
 
     def _proven(self) -> Proof:
         assert self._proof is not None

@@ -70,7 +70,8 @@ class CallStack:
         lines = []
         frame: Any = sys._getframe(1)
         while frame is not None:
-            lines.append((frame.f_code, frame.f_lineno))
+            # Two calls may stand on one line.
+            lines.append((frame.f_code, frame.f_lasti))
             frame = frame.f_back
         modules = tuple(name for name, _ in self._running)
         return Origin((modules, tuple(lines)), tuple(number for _, number in self._running))
@@ -146,7 +147,7 @@ def _parted(
     if len(found) != 1:
         raise RecordingError(
             f"layer {name!r} works in single-step mode and was called {len(numbers)} times from "
-            f"one place in a forward pass of {n_timesteps} timesteps; which calls are which timestep "
+            f"one place in a forward pass of {n_timesteps} timesteps; which are which timestep "
             "cannot be known, so call it from a module or a line of its own for each use"
         )
     for use in range(n_uses):

@@ -44,11 +44,15 @@ class Calling:
         class"``, or empty where it is none of these and predicts nothing.
     forward : callable
         Runs the network on (time, sample, channel, y, x).
+    n_repeats : int
+        How often, at least, each neuron is called where the network is called once; 0 where
+        it takes sequences. Above 1, the network may loop over time itself.
     """
 
     convention: str
     output_axes: str
     forward: Forward
+    n_repeats: int = 0
 
 
 @dataclass(frozen=True)
@@ -101,6 +105,7 @@ def find_calling(
     """
     n_times, n_samples = inputs.shape[:2]
     problems: list[Exception] = []
+    repeating: Calling | None = None
     for convention, candidate in _candidates(network, forward):
         with _watched(network, adapters) as calls:
             try:
@@ -111,11 +116,29 @@ def find_calling(
                 continue
             finally:
                 reset_state(network)
-        fault = _fault(network, adapters, calls, n_times, n_samples, convention)
+        fault = _fault(network, adapters, calls, n_times, n_samples)
         if fault is None:
-            return Calling(convention, _axes_of(output, n_times, n_samples), candidate)
+            n_repeats = _repeats(network, adapters, calls, n_times, convention)
+            axes = _axes_of(output, n_times, n_samples)
+            found = Calling(convention, axes, candidate, n_repeats)
+            if n_repeats <= 1:
+                return found
+            repeating = repeating or found
+            continue
         problems.append(RecordingError(fault))
+    if repeating is not None:
+        return repeating
     raise problems[0]
+
+
+def refuse_own_loop(n_repeats: int) -> RecordingError:
+    """Return the error of a network that loops over time although it is called each timestep."""
+    return RecordingError(
+        f"the network calls each of its neurons {n_repeats} times or more for each timestep it is "
+        "given: it seems to loop over time itself, and of which frame these are the timesteps "
+        "cannot be known; give a forward function that calls it once, such as lambda network, x: "
+        "network(x[0])"
+    )
 
 
 def own_failure(network: nn.Module, error: Exception) -> RedundancyError:
@@ -192,12 +215,10 @@ def _fault(
     calls: list[_Call],
     n_times: int,
     n_samples: int,
-    convention: str,
 ) -> str | None:
     """Return what speaks against a way of calling, as a sentence; None if nothing does."""
     modules = dict(network.named_modules())
     counts = Counter(call.name for call in calls)
-    single: list[int] = []
     for call in calls:
         neuron = adapters[call.name].describe(modules.get(call.name, network))
         if neuron.has_time_axis:
@@ -210,7 +231,6 @@ def _fault(
                     "forward function that calls the network with its own order of axes"
                 )
             continue
-        single.append(counts[call.name])
         if call.shape[:1] != (n_samples,):
             return (
                 f"layer {call.name!r}, called once a timestep, is given {call.shape} where "
@@ -223,14 +243,24 @@ def _fault(
                 f"{counts[call.name]} times in a forward pass of {n_times} timesteps; a multiple "
                 f"of {n_times} was expected"
             )
-    if convention == STEPWISE and single and min(single) > n_times:
-        return (
-            f"the network calls each of its neurons {min(single) // n_times} times or more for "
-            "each timestep it is given: it seems to loop over time itself, and of which frame "
-            "these are the timesteps cannot be known; give a forward function that calls it once, "
-            "such as lambda network, x: network(x[0])"
-        )
     return None
+
+
+def _repeats(
+    network: nn.Module,
+    adapters: Mapping[str, NeuronAdapter],
+    calls: list[_Call],
+    n_times: int,
+    convention: str,
+) -> int:
+    """Return how often each neuron is called at least where the network is called once."""
+    modules = dict(network.named_modules())
+    counts = Counter(
+        call.name
+        for call in calls
+        if not adapters[call.name].describe(modules.get(call.name, network)).has_time_axis
+    )
+    return min(counts.values()) // n_times if convention == STEPWISE and counts else 0
 
 
 def _axes_of(output: Any, n_times: int, n_samples: int) -> str:

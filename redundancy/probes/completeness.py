@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from redundancy.neurons import NeuronAdapter
-    from redundancy.probes.spike_watch import Found, Making
+    from redundancy.probes.spike_watch import Found, Making, Sources
 
 HOW = "how"
 
@@ -58,10 +58,13 @@ class Completeness:
     uncounted : tuple of str
         Operations with weights, or products of activations, that are no modules, so that
         the energy table does not count them.
+    fed : tuple of (str, frozenset)
+        Neurons in the order of their calls, and where their input came from.
     """
 
     sources: tuple[SpikeSource, ...]
     uncounted: tuple[str, ...]
+    fed: tuple[tuple[str, Sources], ...]
 
 
 def check_complete(
@@ -122,7 +125,28 @@ def check_complete(
             UserWarning,
             stacklevel=2,
         )
-    return Completeness(tuple(_sources(found, neurons, adapters, ignored)), tuple(found.uncounted))
+    return Completeness(
+        tuple(_sources(found, neurons, adapters, ignored)),
+        tuple(found.uncounted),
+        tuple(found.fed),
+    )
+
+
+def are_layers(fed: Sequence[tuple[str, Sources]], n_repeats: int) -> bool:
+    """Tell whether a neuron's further calls in one timestep are fed by neurons alone.
+
+    Then they are further layers; else they may be timesteps of a loop within the network.
+
+    Parameters
+    ----------
+    fed : sequence of (str, frozenset)
+        See :class:`Completeness`.
+    n_repeats : int
+        Calls of each neuron in one timestep.
+    """
+    own = [sources for name, sources in fed if name == fed[0][0]]
+    again = [sources for number, sources in enumerate(own) if number % n_repeats]
+    return all(source[0] == "neuron" for sources in again for source in sources)
 
 
 def ignored_modules(

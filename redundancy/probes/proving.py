@@ -19,8 +19,8 @@ from redundancy import schema
 from redundancy.devices import device_of
 from redundancy.errors import RecordingError, UsageError
 from redundancy.forward import reset_state
-from redundancy.probes.calling import Calling, few_samples, find_calling
-from redundancy.probes.completeness import check_complete
+from redundancy.probes.calling import Calling, few_samples, find_calling, refuse_own_loop
+from redundancy.probes.completeness import are_layers, check_complete
 from redundancy.probes.random_numbers import seeded
 from redundancy.probes.repeating import check_repeatable
 
@@ -138,6 +138,8 @@ def prove(
     complete = check_complete(
         network, adapters, inputs.clone(), lambda x: _seeded_run(network, calling, x, seed), ignore
     )
+    if calling.n_repeats > 1 and not are_layers(complete.fed, calling.n_repeats):
+        raise refuse_own_loop(calling.n_repeats)
     is_random = check_repeatable(
         network,
         adapters,

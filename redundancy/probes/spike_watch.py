@@ -103,6 +103,8 @@ class Found:
         modules.
     called : set of str
         Names of the neurons that were called through their hooks.
+    fed : list of (str, frozenset)
+        Neurons in the order of their calls, and the sources of what they were given.
     """
 
     makings: list[Making] = field(default_factory=list)
@@ -110,6 +112,7 @@ class Found:
     encodings: dict[str, str] = field(default_factory=dict)
     uncounted: list[str] = field(default_factory=list)
     called: set[str] = field(default_factory=set)
+    fed: list[tuple[str, Sources]] = field(default_factory=list)
 
 
 class SpikeWatch(TorchDispatchMode):
@@ -136,7 +139,7 @@ class SpikeWatch(TorchDispatchMode):
         synapses: Sequence[nn.Module],
         inputs: Tensor,
     ) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._names: dict[nn.Module, str] = {m: name for name, m in network.named_modules()}
         self._neurons = {module: name for name, module in neurons.items()}
         self._ignored = {module: name for name, module in ignored.items()}
@@ -158,11 +161,11 @@ class SpikeWatch(TorchDispatchMode):
             hooks.register_module_forward_pre_hook(self._on_entry),
             hooks.register_module_forward_hook(self._on_exit, always_call=True),
         ]
-        super().__enter__()
+        super().__enter__()  # type: ignore[no-untyped-call]
         return self
 
     def __exit__(self, *exception: Any) -> None:
-        super().__exit__(*exception)
+        super().__exit__(*exception)  # type: ignore[no-untyped-call]
         for handle in self._handles:
             handle.remove()
 
@@ -178,8 +181,9 @@ class SpikeWatch(TorchDispatchMode):
     def _on_entry(self, module: nn.Module, args: Any) -> None:
         self._stack.append(module)
         if module in self._neurons:
-            for tensor in _tensors(args):
-                self._reach(self._of(tensor))
+            sources = frozenset().union(*map(self._of, _tensors(args)))
+            self._reach(sources)
+            self.found.fed.append((self._neurons[module], sources))
 
     def _on_exit(self, module: nn.Module, args: Any, output: Any) -> None:
         self._stack.pop()
@@ -361,7 +365,9 @@ def _tensors(tree: Any) -> Iterator[Tensor]:
 def _key(tensor: Tensor) -> int:
     """Return what tells the memory of a tensor; what was freed may be given out again."""
     try:
-        return int(tensor.untyped_storage()._cdata)
+        storage = tensor.untyped_storage()
+        # By address: an array of NumPy's shares it.
+        return int(storage.data_ptr() or storage._cdata)
     except (NotImplementedError, RuntimeError):  # a tensor without memory of its own
         return id(tensor)
 
