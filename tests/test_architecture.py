@@ -38,6 +38,7 @@ FLOORS = (
         "forward",
         "network_checks",
         "checked_run",
+        "probes",
         "probe",
         "batch_nodes",
         "sweep_probe",

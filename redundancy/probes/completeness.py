@@ -133,9 +133,10 @@ def check_complete(
 
 
 def are_layers(fed: Sequence[tuple[str, Sources]], n_repeats: int) -> bool:
-    """Tell whether a neuron's further calls in one timestep are fed by neurons alone.
+    """Tell whether a neuron's further calls in one timestep are fed by others than the first.
 
-    Then they are further layers; else they may be timesteps of a loop within the network.
+    Fed by neurons alone, or by a synaptic layer that has not fed it before, they are further
+    layers; else they may be timesteps of a loop within the network.
 
     Parameters
     ----------
@@ -145,8 +146,12 @@ def are_layers(fed: Sequence[tuple[str, Sources]], n_repeats: int) -> bool:
         Calls of each neuron in one timestep.
     """
     own = [sources for name, sources in fed if name == fed[0][0]]
-    again = [sources for number, sources in enumerate(own) if number % n_repeats]
-    return all(source[0] == "neuron" for sources in again for source in sources)
+    for number, sources in enumerate(own):
+        before = own[number - number % n_repeats : number]
+        by_neurons = all(source[0] == "neuron" for source in sources)
+        if before and not by_neurons and sources in before:
+            return False
+    return True
 
 
 def ignored_modules(
