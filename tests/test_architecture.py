@@ -48,7 +48,9 @@ FLOORS = (
         "recording",
         "checkpoint",
         "checkpoint_formats",
+        "checkpoint_kinds",
         "checkpoint_weights",
+        "weight_types",
     },
     {
         "results",
