@@ -141,7 +141,7 @@ def _tar_archive(path: Path, head: bytes) -> Found:
 def _hdf5(path: Path, head: bytes) -> Found:
     if not head.startswith(b"\x89HDF\r\n\x1a\n"):
         return None
-    import h5py
+    import h5py  # type: ignore[import-untyped]
 
     try:
         with h5py.File(path, "r") as file:
@@ -217,6 +217,15 @@ def _text(path: Path, head: bytes) -> Found:
     return f"a text file, damaged or not a PyTorch checkpoint (it begins {first!r})", _SAVE
 
 
+def _other(path: Path, head: bytes) -> Found:
+    if head.startswith(b"PK") or re.match(rb"\x80[\x02-\x05]", head):
+        return None
+    return (
+        f"damaged or not a PyTorch checkpoint (it begins with the bytes {head[:8].hex(' ')})",
+        _SAVE,
+    )
+
+
 _LOOKS: Sequence[Callable[[Path, bytes], Found]] = (
     _zip_archive,
     _tar_archive,
@@ -225,4 +234,5 @@ _LOOKS: Sequence[Callable[[Path, bytes], Found]] = (
     _onnx,
     _pickle,
     _text,
+    _other,
 )

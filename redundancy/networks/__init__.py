@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from redundancy.arguments import convert_arguments, signature_defaults
@@ -146,8 +147,7 @@ def _check_memory(name: str, complete: Mapping[str, Any]) -> None:
     sizes = ("n_timesteps", "input_channels", "input_size")
     values = [math.prod(complete[key]) if key == "input_size" else complete[key] for key in sizes]
     try:
-        # Without memory, which is there to be had before the sizes are known.
-        with torch.device("meta"):
+        with torch.device("meta"), _without_values():
             network = NETWORKS.get(name)()(**complete)
         tensors = [*network.parameters(), *network.buffers()]
         n_bytes = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
@@ -165,6 +165,22 @@ def _check_memory(name: str, complete: Mapping[str, Any]) -> None:
             f"these arguments ({', '.join(larger)}); give smaller sizes, or set {VARIABLE} to more "
             "GiB"
         )
+
+
+def _without_values() -> AbstractContextManager[Any]:
+    """Return what leaves new weights without values: on the meta device they take none."""
+    from torch.overrides import TorchFunctionMode
+
+    class WithoutValues(TorchFunctionMode):
+        def __torch_function__(
+            self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
+            kwargs = kwargs or {}
+            if getattr(func, "__name__", "").endswith(("uniform_", "normal_")):
+                return kwargs["tensor"] if "tensor" in kwargs else args[0]
+            return func(*args, **kwargs)
+
+    return WithoutValues()
 
 
 def network_summary(name: str) -> str:
