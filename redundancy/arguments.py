@@ -46,20 +46,30 @@ def convert_arguments(
     values = dict(defaults)
     for name, value in given.items():
         if name not in defaults:
-            near = difflib.get_close_matches(name, defaults, n=1)
+            near = difflib.get_close_matches(str(name)[:100], defaults, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
             raise UsageError(
-                f"{owner} has no argument {name!r}; known: {', '.join(defaults)}.{hint}"
+                f"{owner} has no argument {brief(name)}; known: {', '.join(defaults)}.{hint}"
             )
         default = defaults[name]
         try:
             values[name] = convert_value(value, _type_of(default))
-        except (TypeError, ValueError, OverflowError):
+        except (TypeError, ValueError, OverflowError, RuntimeError):
+            # A tensor of several numbers raises RuntimeError.
             raise UsageError(
                 f"{owner}: argument {name!r} takes a value like {_show(default)} "
-                f"({type(default).__name__}), got {value!r}"
+                f"({type(default).__name__}), got {brief(value)}"
             ) from None
     return values
+
+
+def brief(value: Any) -> str:
+    """Return what to show of a value in a sentence, however long the value is."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no integers of thousands of digits
+        return "a number of thousands of digits"
+    return text if len(text) <= 80 else f"{text[:60]}… ({len(text)} characters)"
 
 
 def convert_value(value: Any, kind: Any) -> Any:

@@ -8,17 +8,22 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from redundancy.checkpoint_formats import CHECKPOINT_FORMATS, recognise_format
-from redundancy.checkpoint_weights import find_misfits, fitting, read_weights, shortened
-from redundancy.errors import CheckpointError, UsageError
-from redundancy.files import atomic_path, sha256_of
-from redundancy.networks import build_network, complete_arguments
+from redundancy.checkpoint_formats import CHECKPOINT_FORMATS, flat_state_dict, recognise_format
+from redundancy.checkpoint_formats.own import is_own, pack, unpack
+from redundancy.checkpoint_weights import (
+    find_misfits,
+    fitting,
+    read_weights,
+    shortened,
+    write_torch,
+)
+from redundancy.errors import CheckpointError
+from redundancy.files import sha256_of
+from redundancy.networks import build_network, complete_arguments, idle_arguments
+from redundancy.weight_types import cast_notes, check_weight_types
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
-
-FORMAT = "redundancy-checkpoint"
-FORMAT_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -121,21 +126,22 @@ def save_checkpoint(path: str | os.PathLike[str], checkpoint: Checkpoint) -> Non
     """Write `checkpoint` to `path`, whole or not at all.
 
     The file opens with ``torch.load(path, weights_only=True)``.
-    """
-    import torch
 
-    content = {
-        "format": FORMAT,
-        "format_version": FORMAT_VERSION,
-        "network": {"name": checkpoint.network, "arguments": checkpoint.network_arguments},
-        "dataset": None
-        if checkpoint.dataset is None
-        else {"name": checkpoint.dataset, "arguments": checkpoint.dataset_arguments},
-        "state_dict": {key: tensor.cpu() for key, tensor in checkpoint.state_dict.items()},
-        "training_record": checkpoint.training_record,
-    }
-    with atomic_path(path) as temporary:
-        torch.save(content, temporary)
+    Raises
+    ------
+    StorageError
+        If the disk is full.
+    UsageError
+        If nothing can be written there.
+    """
+    dataset = {"name": checkpoint.dataset, "arguments": checkpoint.dataset_arguments}
+    content = pack(
+        {"name": checkpoint.network, "arguments": checkpoint.network_arguments},
+        None if checkpoint.dataset is None else dataset,
+        checkpoint.state_dict,
+        checkpoint.training_record,
+    )
+    write_torch(path, content)
 
 
 def load_checkpoint(
@@ -167,59 +173,64 @@ def load_checkpoint(
     """
     content = read_weights(Path(path))
     overrides = dict(network_arguments or {})
-    sha256 = sha256_of(path)
     if checkpoint_format == "auto":
         checkpoint_format = recognise_format(content)
     if checkpoint_format == "redundancy":
-        checkpoint = _from_ours(Path(path), content, overrides, sha256)
+        checkpoint = Checkpoint(**unpack(path, content, overrides))
+        _check_types(path, checkpoint.state_dict)
     else:
-        checkpoint = _from_theirs(checkpoint_format, content, overrides, sha256)
+        checkpoint = _from_theirs(path, checkpoint_format, content, overrides)
+    checkpoint = replace(
+        checkpoint,
+        sha256=sha256_of(path),
+        notes=(*checkpoint.notes, *cast_notes(checkpoint.state_dict)),
+    )
     return _with_partial_notes(checkpoint) if partial else checkpoint
 
 
 def _from_theirs(
-    checkpoint_format: str, content: Any, overrides: Mapping[str, Any], sha256: str
+    path: str | os.PathLike[str],
+    checkpoint_format: str,
+    content: Any,
+    overrides: Mapping[str, Any],
 ) -> Checkpoint:
-    translated = CHECKPOINT_FORMATS.get(checkpoint_format)(content)
+    translate = CHECKPOINT_FORMATS.get(checkpoint_format)
+    if is_own(content):
+        raise CheckpointError(
+            f"{path} was written by this project, so it is not of format {checkpoint_format}"
+        )
+    _check_types(path, flat_state_dict(content))
+    translated = translate(content)
     arguments = complete_arguments(
         translated.network, {**translated.network_arguments, **overrides}
     )
+    told = {
+        *translated.network_arguments,
+        *overrides,
+        *idle_arguments(translated.network, arguments),
+    }
+    assumed = [f"{key}={value}" for key, value in arguments.items() if key not in told]
     return Checkpoint(
         network=translated.network,
         network_arguments=arguments,
         state_dict=translated.state_dict,
-        sha256=sha256,
         format=checkpoint_format,
-        notes=(*translated.notes, *translated.notes_on(arguments)),
+        notes=(
+            *translated.notes,
+            *translated.notes_on(arguments),
+            "the file does not say these, and they are assumed: "
+            f"{', '.join([*assumed, 'neurons that are set to 0 when they fire'])}; --network-arg "
+            "KEY=VALUE says otherwise",
+        ),
     )
 
 
-def _from_ours(path: Path, content: Any, overrides: Mapping[str, Any], sha256: str) -> Checkpoint:
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise CheckpointError(f"{path} is not a checkpoint written by this project")
-    version = content.get("format_version")
-    if version != FORMAT_VERSION:
-        raise CheckpointError(
-            f"{path} has checkpoint format version {version}; this version of redundancy reads "
-            f"version {FORMAT_VERSION}"
-        )
+def _check_types(path: object, weights: Mapping[str, Any]) -> None:
+    """Refuse tensors that are no weights, naming the file."""
+    import torch
+
+    tensors = [(key, value) for key, value in weights.items() if isinstance(value, torch.Tensor)]
     try:
-        network, dataset = content["network"], content["dataset"]
-        for key in ("state_dict", "training_record"):
-            if not isinstance(content[key], dict):
-                raise TypeError(f"{key!r}")
-        return Checkpoint(
-            network=network["name"],
-            network_arguments=complete_arguments(
-                network["name"], {**network["arguments"], **overrides}
-            ),
-            state_dict=content["state_dict"],
-            dataset=None if dataset is None else dataset["name"],
-            dataset_arguments={} if dataset is None else dict(dataset["arguments"]),
-            training_record=content["training_record"],
-            sha256=sha256,
-        )
-    except UsageError:
-        raise
-    except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{path} is damaged: {error} is missing or malformed") from None
+        check_weight_types(tensors)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from None

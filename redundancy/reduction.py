@@ -113,6 +113,7 @@ def describe(
         schema.NETWORK_ARGUMENTS: {},
         schema.CHECKPOINT_SHA256: "",
         schema.CHECKPOINT_FORMAT: "",
+        schema.CHECKPOINT_NOTES: "",
     }
     if checkpoint is not None:
         known = {
@@ -120,6 +121,7 @@ def describe(
             schema.NETWORK_ARGUMENTS: checkpoint.network_arguments,
             schema.CHECKPOINT_SHA256: checkpoint.sha256,
             schema.CHECKPOINT_FORMAT: checkpoint.format,
+            schema.CHECKPOINT_NOTES: "\n".join(checkpoint.notes),
         }
     return {
         **known,

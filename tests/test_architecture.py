@@ -22,6 +22,7 @@ FLOORS = (
         "registry",
         "arguments",
         "files",
+        "limits",
         "locks",
         "nodes",
         "provenance",
@@ -48,7 +49,9 @@ FLOORS = (
         "recording",
         "checkpoint",
         "checkpoint_formats",
+        "checkpoint_kinds",
         "checkpoint_weights",
+        "weight_types",
     },
     {
         "results",

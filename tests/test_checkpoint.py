@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from redundancy.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from redundancy.errors import CheckpointError, UsageError
+from redundancy.errors import CheckpointError, StorageError, UsageError
 from redundancy.networks import build_network, complete_arguments
+from tests.honesty.small_disk import files_of_at_most
 from tests.toy import tiny_network_arguments
 
 RECORD = {"command": "analyze train", "epochs": [{"epoch": 1, "loss": 0.25}], "seconds": 1.5}
@@ -86,7 +87,7 @@ def test_a_checkpoint_without_a_dataset_comes_back(tmp_path: Path) -> None:
 def test_anyone_can_open_it_safely_and_read_it(saved: Path) -> None:
     content = torch.load(saved, weights_only=True)
     assert content["format"] == "redundancy-checkpoint"
-    assert content["format_version"] == 1
+    assert content["format_version"] == 2
     assert content["network"]["name"] == "lif-snn-3"
     assert content["network"]["arguments"]["widths"] == (4, 6, 6)
     assert content["dataset"]["name"] == "toy"
@@ -121,10 +122,12 @@ def test_foreign_weights_are_not_ours(tmp_path: Path) -> None:
 # What opens but does not make sense
 
 
-@pytest.mark.parametrize("version", [2, 0, None, "1.0"])
+@pytest.mark.parametrize("version", [3, 0, None, "1.0", True])
 def test_another_version_is_refused(saved: Path, version: object) -> None:
     change(saved, lambda content: content.update(format_version=version))
-    with pytest.raises(CheckpointError, match=rf"format version {version}; .* reads version 1"):
+    with pytest.raises(
+        CheckpointError, match=rf"format version {version!r}; .* reads versions 1 to 2"
+    ):
         load_checkpoint(saved)
 
 
@@ -177,7 +180,7 @@ def test_wrong_network_arguments_are_refused(
     with pytest.raises(UsageError, match=message):
         load_checkpoint(saved, network_arguments=arguments).build_network()
     change(saved, lambda content: content["network"]["arguments"].update(arguments))
-    with pytest.raises(UsageError, match=message):
+    with pytest.raises((UsageError, CheckpointError), match=f"{message}|is not what was saved"):
         open_and_build(saved)
 
 
@@ -213,19 +216,11 @@ def test_a_long_list_of_misfits_is_shortened() -> None:
 # Saving
 
 
-def test_a_failed_save_leaves_the_old_checkpoint_and_nothing_else(
-    saved: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_save_leaves_the_old_checkpoint_and_nothing_else(saved: Path) -> None:
     before = saved.read_bytes()
-
-    def fail_midway(content: object, path: Path) -> None:
-        Path(path).write_bytes(before[:100])
-        raise OSError("no space left on device")
-
-    monkeypatch.setattr(torch, "save", fail_midway)
-    with pytest.raises(OSError, match="no space left"):
+    with files_of_at_most(1000), pytest.raises(StorageError, match="takes no more data"):
         save_checkpoint(saved, make_checkpoint(n_classes=4))
-    with pytest.raises(OSError, match="no space left"):
+    with files_of_at_most(1000), pytest.raises(StorageError, match="takes no more data"):
         save_checkpoint(saved.with_name("other.pt"), make_checkpoint())
     assert saved.read_bytes() == before
     assert [path.name for path in saved.parent.iterdir()] == [saved.name]

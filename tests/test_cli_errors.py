@@ -109,7 +109,7 @@ def test_misuse_is_one_sentence_and_exit_code_2(analyze, folder, what):
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (b"", "damaged or not a PyTorch checkpoint"),
+        (b"", "is empty"),
         (b"hello, this is text", "not a file of weights"),
     ],
 )

@@ -59,7 +59,8 @@ def test_what_is_missing_starts_alike_each_time_and_draws_from_no_one(tmp_path: 
 def test_a_whole_checkpoint_in_part_is_whole(tmp_path: Path) -> None:
     ours, theirs = published_state()
     checkpoint = load_checkpoint(write(tmp_path / "net.pth", theirs), partial=True)
-    assert (checkpoint.notes, checkpoint.format) == ((), "asa-snn")
+    assert not any("in part" in note for note in checkpoint.notes)
+    assert checkpoint.format == "asa-snn"
     assert_same_network(checkpoint, ours)
 
 

@@ -90,7 +90,7 @@ def test_dvs_gesture_net_gives_the_same_scores(
         scores = theirs(frames).mean(0)
         assert torch.equal(checkpoint.build_network()(frames), scores)
     assert scores.std() > 0.01
-    assert any("tau = 2 and V_th = 1" in note for note in checkpoint.notes) == bool(pooling)
+    assert any("taken to be LIF neurons" in note for note in checkpoint.notes) == bool(pooling)
 
 
 def sew_state(**arguments: Any) -> dict[str, Tensor]:
@@ -111,7 +111,7 @@ def test_sew_resnet_18_is_read(tmp_path: Path, channels: int) -> None:
     built = checkpoint.build_network().state_dict()
     assert all(torch.equal(built[key], value) for key, value in state.items())
     assert "taken for a SEW-ResNet-18" in checkpoint.notes[0]
-    assert "neuron=if" in checkpoint.notes[0]
+    assert "v_threshold=1.0, tau=2.0, neuron=lif" in checkpoint.notes[-1]
 
 
 def test_neurons_of_sew_resnet_18(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from redundancy.checkpoint_formats.asa_snn import is_asa_snn, mask_notes, translate_asa_snn
 from redundancy.checkpoint_formats.gac import is_gac, translate_gac
+from redundancy.checkpoint_formats.own import is_own
 from redundancy.checkpoint_formats.spikingjelly import is_spikingjelly, translate_spikingjelly
 from redundancy.errors import CheckpointError
 from redundancy.registry import Registry
@@ -45,6 +46,8 @@ class TranslatedCheckpoint:
     notes_on: Callable[[Mapping[str, Any]], tuple[str, ...]] = _no_notes
 
 
+_WRAPPERS = ("net", "model", "state_dict")
+
 CHECKPOINT_FORMATS: Registry[Callable[[Any], TranslatedCheckpoint]] = Registry("checkpoint format")
 
 
@@ -56,9 +59,9 @@ def recognise_format(content: Any) -> str:
     CheckpointError
         If no format claims it.
     """
-    if isinstance(content, dict) and "format_version" in content:
+    if is_own(content):
         return "redundancy"
-    keys = _flat_state_dict(content) if isinstance(content, Mapping) else {}
+    keys = flat_state_dict(content)
     if is_asa_snn(keys):
         return "asa-snn"
     if is_gac(keys):
@@ -73,32 +76,47 @@ def recognise_format(content: Any) -> str:
     )
 
 
-def _flat_state_dict(content: Mapping[Any, Any]) -> dict[str, Any]:
-    """Return the weights of `content` without the wrappings that training scripts add."""
-    for wrapper in ("net", "model", "state_dict"):
-        inner = content.get(wrapper)
-        if isinstance(inner, Mapping):
-            content = inner
-            break
-    return {re.sub(r"^module\.", "", str(key)): value for key, value in content.items()}
+def flat_state_dict(content: Any) -> dict[str, Any]:
+    """Return the weights of `content` without the wrappings that training scripts add.
+
+    Raises
+    ------
+    CheckpointError
+        If it holds several networks, or one weight twice.
+    """
+    if not isinstance(content, Mapping):
+        return {}
+    inner = {key: content[key] for key in _WRAPPERS if isinstance(content.get(key), Mapping)}
+    if len(inner) > 1:
+        raise CheckpointError(
+            f"the checkpoint holds several networks, under {' and '.join(inner)}; save the one to "
+            "be analysed by itself"
+        )
+    weights: dict[str, Any] = {}
+    for key, value in next(iter(inner.values()), content).items():
+        name = re.sub(r"^module\.", "", str(key))
+        if name in weights:
+            raise CheckpointError(f"the checkpoint holds {name} twice, with and without module.")
+        weights[name] = value
+    return weights
 
 
 @CHECKPOINT_FORMATS.register("asa-snn")
 def read_asa_snn(content: Any) -> TranslatedCheckpoint:
     """Translate a state_dict saved by the published ASA-SNN code; see `translate_asa_snn`."""
-    weights = _flat_state_dict(content) if isinstance(content, Mapping) else {}
+    weights = flat_state_dict(content)
     return TranslatedCheckpoint(*translate_asa_snn(weights), notes_on=mask_notes)
 
 
 @CHECKPOINT_FORMATS.register("gac")
 def read_gac(content: Any) -> TranslatedCheckpoint:
     """Translate a state_dict saved by the published GAC code; see `translate_gac`."""
-    weights = _flat_state_dict(content) if isinstance(content, Mapping) else {}
+    weights = flat_state_dict(content)
     return TranslatedCheckpoint(*translate_gac(weights))
 
 
 @CHECKPOINT_FORMATS.register("spikingjelly")
 def read_spikingjelly(content: Any) -> TranslatedCheckpoint:
     """Translate a state_dict of a model of SpikingJelly; see `translate_spikingjelly`."""
-    weights = _flat_state_dict(content) if isinstance(content, Mapping) else {}
+    weights = flat_state_dict(content)
     return TranslatedCheckpoint(*translate_spikingjelly(weights), notes_on=mask_notes)

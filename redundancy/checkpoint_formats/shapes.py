@@ -96,14 +96,13 @@ def sew_network(
         "widths": tuple(
             shape_of(state, f"layer{n}.0.conv1.weight", 4, form)[0] for n in range(1, 5)
         ),
-        "neuron": "plif" if any(key.endswith(".w") for key in state) else "lif",
         **attention_arguments(state, form),
     }
+    if any(key.endswith(".w") for key in state):
+        arguments["neuron"] = "plif"
     note = (
         "residual weights do not say what their blocks do: they are taken for a SEW-ResNet-18 that "
-        f"adds spikes up, of {arguments['neuron'].upper()} neurons with V_th = 1, for frames of "
-        "260 x 346; --network-arg neuron=if, v_threshold=V, tau=TAU or input_size=HEIGHTxWIDTH "
-        "say otherwise"
+        "adds spikes up"
     )
     return "sew-resnet-18", arguments, (note, *_open_timesteps(arguments))
 
@@ -172,7 +171,7 @@ def attention_arguments(state: Mapping[str, Tensor], form: str) -> dict[str, Any
     """Return which attention the weights hold, if any, with its T and r where they tell."""
     inside = {key.partition(".attention.")[2]: key for key in state if ".attention." in key}
     if not inside:
-        return {}
+        return {"attention": "none"}
     if "weighing.sa.conv.weight" in inside:
         over_time = inside.get("weighing.ta.sharedMLP.2.weight")
         if over_time is None:

@@ -98,8 +98,8 @@ def _dvs_gesture_net(weights: Mapping[str, Any]) -> Translation:
     if network == "plif-snn-5":
         return network, arguments, state, notes
     notes += (
-        "its neurons have no parameters and are taken to be LIF neurons with tau = 2 and V_th = 1, "
-        "as in SpikingJelly's example; --network-arg tau=TAU and v_threshold=V say otherwise",
+        "its neurons have no parameters and are taken to be LIF neurons, as in SpikingJelly's "
+        "example",
     )
     return network, {**arguments, "pooling": "maximum"}, state, notes
 

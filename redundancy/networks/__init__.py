@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from redundancy.arguments import convert_arguments, signature_defaults
+from redundancy.errors import UsageError
+from redundancy.limits import VARIABLE, memory_limit
 from redundancy.registry import Registry
 
 if TYPE_CHECKING:
@@ -87,6 +91,21 @@ def argument_choices(name: str) -> dict[str, tuple[str, ...]]:
     return {key: choices[key] for key in network_arguments(name) if key in choices}
 
 
+def idle_arguments(name: str, arguments: Mapping[str, Any]) -> set[str]:
+    """Return those arguments that change nothing of what the trained network computes."""
+    attention = arguments.get("attention", "none")
+    idle = {
+        "surrogate_gradient": True,
+        "dropout": True,
+        "n_timesteps": attention == "none" and not arguments.get("encoder"),
+        "mask": not str(attention).startswith("asa-"),
+        "reduction": attention != "asa-1",
+        "tau": name == "plif-snn-5" or arguments.get("neuron") in ("if", "plif"),
+        "gate_kernel": not arguments.get("encoder"),
+    }
+    return {key for key in arguments if idle.get(key, False)}
+
+
 def complete_arguments(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return `arguments` with the network's defaults filled in and strings converted.
 
@@ -113,9 +132,55 @@ def build_network(name: str, **arguments: Any) -> nn.Module:
     Raises
     ------
     UsageError
-        For a network, an argument or a value that is not known.
+        For a network, an argument or a value that is not known, and for sizes that would take
+        more memory than :func:`redundancy.limits.memory_limit`.
     """
-    return NETWORKS.get(name)()(**complete_arguments(name, arguments))
+    complete = complete_arguments(name, arguments)
+    _check_memory(name, complete)
+    return NETWORKS.get(name)()(**complete)
+
+
+def _check_memory(name: str, complete: Mapping[str, Any]) -> None:
+    """Refuse arguments whose network, or one sample for it, would not fit into memory."""
+    import torch
+
+    sizes = ("n_timesteps", "input_channels", "input_size")
+    values = [math.prod(complete[key]) if key == "input_size" else complete[key] for key in sizes]
+    try:
+        with torch.device("meta"), _without_values():
+            network = NETWORKS.get(name)()(**complete)
+        tensors = [*network.parameters(), *network.buffers()]
+        n_bytes = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+    except UsageError:
+        raise
+    except (RuntimeError, TypeError, ValueError, OverflowError, MemoryError):
+        # What torch says of sizes that no tensor can have.
+        n_bytes = -1
+    claim, limit = max(n_bytes, 4 * math.prod(values)), memory_limit()
+    if n_bytes < 0 or claim > limit:
+        larger = [key for key, value in complete.items() if value != network_arguments(name)[key]]
+        amount = "more" if n_bytes < 0 else f"{claim / 2**30:.3g} GiB of memory, more"
+        raise UsageError(
+            f"network {name} would take {amount} than the {limit / 2**30:.3g} GiB allowed, with "
+            f"these arguments ({', '.join(larger)}); give smaller sizes, or set {VARIABLE} to more "
+            "GiB"
+        )
+
+
+def _without_values() -> AbstractContextManager[Any]:
+    """Return what leaves new weights without values: on the meta device they take none."""
+    from torch.overrides import TorchFunctionMode
+
+    class WithoutValues(TorchFunctionMode):
+        def __torch_function__(
+            self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
+            kwargs = kwargs or {}
+            if getattr(func, "__name__", "").endswith(("uniform_", "normal_")):
+                return kwargs["tensor"] if "tensor" in kwargs else args[0]
+            return func(*args, **kwargs)
+
+    return WithoutValues()
 
 
 def network_summary(name: str) -> str:
@@ -128,6 +193,7 @@ __all__ = [
     "argument_choices",
     "build_network",
     "complete_arguments",
+    "idle_arguments",
     "network_arguments",
     "network_summary",
 ]

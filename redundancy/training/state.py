@@ -7,16 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from redundancy.checkpoint_weights import write_torch
 from redundancy.errors import CheckpointError, UsageError
-from redundancy.files import atomic_path
 
 
 def save_state(path: Path, state: dict[str, Any], identity: dict[str, Any]) -> None:
     """Write a training's state, with what tells it from other trainings."""
-    import torch
-
-    with atomic_path(path) as temporary:
-        torch.save({**state, "training": identity}, temporary)
+    write_torch(path, {**state, "training": identity})
 
 
 def load_state(path: Path, identity: dict[str, Any]) -> dict[str, Any]:
