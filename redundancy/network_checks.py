@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from redundancy.errors import RecordingError
+from redundancy.weight_types import type_problem
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -48,22 +49,23 @@ def refuse_compiled(network: nn.Module) -> None:
             )
 
 
-def refuse_unfinished(network: nn.Module) -> None:
-    """Refuse weights that hold no numbers yet: of lazy modules, or on the meta device."""
+def refuse_odd_weights(network: nn.Module) -> None:
+    """Refuse weights that hold no real numbers: of lazy modules, meta, sparse, integers, …"""
     import torch
 
-    for name, tensor in (*network.named_parameters(), *network.named_buffers()):
-        if isinstance(
-            tensor, torch.nn.parameter.UninitializedParameter | torch.nn.UninitializedBuffer
-        ):
+    lazy = torch.nn.parameter.UninitializedParameter | torch.nn.UninitializedBuffer
+    buffers = [(n, b) for n, b in network.named_buffers() if b.is_floating_point() or b.is_meta]
+    for name, tensor in (*network.named_parameters(), *buffers):
+        if isinstance(tensor, lazy):
             raise RecordingError(
                 f"weight {name!r} is of a lazy module that was never run; run the network once on "
                 "a sample and load its weights before it is analysed"
             )
-        if tensor.device.type == "meta":
+        problem = type_problem(name, tensor)
+        if problem is not None:
             raise RecordingError(
-                f"weight {name!r} is on the meta device and holds no numbers; build the network on "
-                "the CPU and load its weights"
+                f"weight {name!r} is {problem}; build the network of dense weights on the CPU or a "
+                "GPU, as network.float() makes them"
             )
 
 

@@ -20,7 +20,7 @@ from redundancy.fused_pooling import FastPooling
 from redundancy.network_checks import (
     refuse_compiled,
     refuse_names,
-    refuse_unfinished,
+    refuse_odd_weights,
     warn_about_batch_statistics,
 )
 from redundancy.neurons import find_spiking_layers
@@ -95,7 +95,7 @@ class Recorder:
                 f"quantities must be of {', '.join(QUANTITIES)}, got {', '.join(sorted(unknown))}"
             )
         refuse_compiled(network)
-        refuse_unfinished(network)
+        refuse_odd_weights(network)
         self._network, self._forward, self._ignore, self._seed = network, forward, ignore, seed
         self._run = CheckedRun(network, seed)
         self._proof: Proof | None = None
