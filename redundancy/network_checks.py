@@ -50,7 +50,7 @@ def refuse_compiled(network: nn.Module) -> None:
 
 
 def refuse_odd_weights(network: nn.Module) -> None:
-    """Refuse weights that hold no real numbers: of lazy modules, meta, sparse, integers, …"""
+    """Refuse weights that hold no real numbers: of lazy modules, meta, sparse, integers."""
     import torch
 
     lazy = torch.nn.parameter.UninitializedParameter | torch.nn.UninitializedBuffer

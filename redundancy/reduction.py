@@ -13,6 +13,7 @@ from redundancy import schema
 from redundancy.datasets.base import Dataset
 from redundancy.devices import device_of
 from redundancy.errors import UsageError
+from redundancy.network_checks import refuse_odd_weights
 from redundancy.nodes import Nodes, pack
 from redundancy.observation import AnalysisOptions
 from redundancy.provenance import versions
@@ -107,7 +108,14 @@ def describe(
     *,
     batch_size: int,
 ) -> dict[str, Any]:
-    """Return the provenance of an analysis or a recording as root attributes."""
+    """Return the provenance of an analysis or a recording as root attributes.
+
+    Raises
+    ------
+    RecordingError
+        If the network has weights of which nothing can be told.
+    """
+    refuse_odd_weights(network)
     known = {
         schema.NETWORK: type(network).__name__,
         schema.NETWORK_ARGUMENTS: {},
