@@ -68,6 +68,7 @@ PTD = "peak_to_threshold_distance"
 
 # Quantization error: states and results.
 QE = "quantization_error"
+N_ERRORS = "n_errors"
 QE_SCALED = "quantization_error_scaled"
 QE_NORMALIZED = "quantization_error_normalized"
 
