@@ -217,3 +217,4 @@ UNPACKED_SHAPE = "unpacked_shape"
 # The data type that potentials were rounded to; absent where none was.
 POTENTIALS_ROUNDED_TO = "potentials_rounded_to"
 METADATA_CHECKSUM = "metadata_crc32c"
+FILE_CHECKSUMS = "files_crc32c"

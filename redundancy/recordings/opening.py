@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,8 +13,9 @@ import xarray as xr
 from xarray.core.indexing import LazilyIndexedArray
 
 from redundancy import schema
-from redundancy.errors import ResultsError, UsageError
+from redundancy.errors import RedundancyError, ResultsError, UsageError
 from redundancy.nodes import CONTENTS, Nodes, check_version, nodes_of
+from redundancy.recordings.folder import check_claims
 from redundancy.recordings.layout import ArrayLayout
 from redundancy.recordings.seal import check_seal
 from redundancy.recordings.stored import ShardReader, StoredArray
@@ -92,7 +94,10 @@ def open_nodes(path: Path) -> Nodes:
             "process was killed: record it again"
         )
     try:
+        check_claims(path)
         tree = xr.open_datatree(path, engine="zarr", chunks=None, consolidated=False)
+    except RedundancyError:
+        raise
     except Exception as error:
         raise ResultsError(
             f"{path} cannot be read as a recording ({type(error).__name__}); it is damaged or "
@@ -106,16 +111,23 @@ def open_nodes(path: Path) -> Nodes:
             "again with analyze record"
         )
     try:
+        is_sealed = check_seal(path)
         nodes = _with_stored_arrays(path, tree)
-        check_seal(path)
-        return nodes
-    except ResultsError:
+    except RedundancyError:
         raise
     except Exception as error:
         raise ResultsError(
             f"{path} is not a complete recording ({type(error).__name__}: {error}); it is damaged, "
             "record it again"
         ) from error
+    if not is_sealed:
+        warnings.warn(
+            f"{path} was recorded by a version of redundancy that kept no checksums of its small "
+            "arrays, so that not all damage to it would be seen; record it again to have them",
+            UserWarning,
+            stacklevel=3,
+        )
+    return nodes
 
 
 def _with_stored_arrays(path: Path, tree: xr.DataTree) -> Nodes:
