@@ -14,7 +14,7 @@ import numpy as np
 
 from redundancy import schema
 from redundancy.errors import ResultsError
-from redundancy.limits import check_claim
+from redundancy.limits import check_claim, check_regular_file
 
 METADATA = "zarr.json"
 SHARDING = "sharding_indexed"
@@ -47,6 +47,20 @@ def files_of(folder: Path) -> Iterator[str]:
                 yield (below / name).as_posix()
 
 
+def read_whole(path: Path) -> bytes:
+    """Return the bytes of a file that is small in a whole recording.
+
+    Raises
+    ------
+    UsageError, LimitError
+        If it is no regular file, or larger than one may be.
+    OSError
+    """
+    check_regular_file(path)
+    check_claim(path.stat().st_size, str(path))
+    return path.read_bytes()
+
+
 def check_claims(folder: Path) -> None:
     """Refuse a folder of which more would be read at once than one file may claim.
 
@@ -59,7 +73,7 @@ def check_claims(folder: Path) -> None:
     names = [name for name in files_of(folder) if Path(name).name == METADATA]
     whole = 0
     for name in names:
-        array = json.loads((folder / name).read_text(encoding="utf-8"))
+        array = json.loads(read_whole(folder / name))
         if array.get("node_type") != "array":
             continue
         where = Path(name).parent.as_posix()

@@ -14,7 +14,7 @@ from typing import Any
 
 from redundancy import schema
 from redundancy.errors import ResultsError
-from redundancy.recordings.folder import METADATA, SHARDING, files_of
+from redundancy.recordings.folder import METADATA, SHARDING, files_of, read_whole
 
 # Copies of all metadata in the root, for readers that look there first, such as xarray. Nothing
 # of them is read here: users may make them anew.
@@ -25,7 +25,7 @@ _DAMAGED = "it is damaged, record it again"
 
 def seal(folder: Path) -> None:
     """Write the checksums of all files, and of all metadata, into the root's metadata."""
-    root, metadata = _root(folder), _metadata(folder)
+    root, metadata = read_root(folder), _metadata(folder)
     root["attributes"].pop(schema.METADATA_CHECKSUM, None)
     root["attributes"][schema.FILE_CHECKSUMS] = {
         name: _file_checksum(folder, name, metadata)
@@ -49,7 +49,7 @@ def check_seal(folder: Path) -> bool:
     ------
     ResultsError
     """
-    root = _root(folder)
+    root = read_root(folder)
     attributes = root["attributes"]
     sealed, found = attributes.get(schema.FILE_CHECKSUMS), set(files_of(folder)) - {METADATA}
     if sealed is not None:
@@ -67,8 +67,15 @@ def check_seal(folder: Path) -> bool:
     return sealed is not None
 
 
-def _root(folder: Path) -> Any:
-    root = json.loads((folder / METADATA).read_text(encoding="utf-8"))
+def read_root(folder: Path) -> Any:
+    """Return the root's metadata as they were recorded.
+
+    Raises
+    ------
+    OSError, ValueError, AttributeError
+        If they cannot be read.
+    """
+    root = json.loads(read_whole(folder / METADATA))
     root.pop(_CONSOLIDATED, None)
     return root
 
@@ -76,7 +83,7 @@ def _root(folder: Path) -> Any:
 def _metadata(folder: Path) -> dict[str, Any]:
     """Return the metadata of every group and array but the root, by their paths."""
     return {
-        path.parent.relative_to(folder).as_posix(): json.loads(path.read_text(encoding="utf-8"))
+        path.parent.relative_to(folder).as_posix(): json.loads(read_whole(path))
         for path in sorted(folder.rglob(METADATA))
         if path.parent != folder
     }
@@ -88,7 +95,7 @@ def _checksum(folder: Path, root: Any) -> str:
     found = google_crc32c.Checksum(json.dumps(root, sort_keys=True).encode())
     for path in sorted(folder.rglob(METADATA)):
         if path.parent != folder:
-            found.update(path.relative_to(folder).as_posix().encode() + path.read_bytes())
+            found.update(path.relative_to(folder).as_posix().encode() + read_whole(path))
     return str(found.hexdigest().decode())
 
 
@@ -97,9 +104,9 @@ def _file_checksum(folder: Path, name: str, metadata: dict[str, Any]) -> str:
     import google_crc32c
 
     array = metadata.get(name.rpartition("/c/")[0], {})
+    if not any(codec["name"] == SHARDING for codec in array.get("codecs", ())):
+        return f"{google_crc32c.value(read_whole(folder / name)):08x}"
     with open(folder / name, "rb") as file:
-        if not any(codec["name"] == SHARDING for codec in array.get("codecs", ())):
-            return f"{google_crc32c.value(file.read()):08x}"
         size = file.seek(0, os.SEEK_END)
         file.seek(max(size - _INDEX_CHECKSUM_BYTES, 0))
         return f"{size}-{file.read().hex()}"

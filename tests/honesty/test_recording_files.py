@@ -18,6 +18,7 @@ from redundancy import schema
 from redundancy.errors import LimitError, RedundancyError, ResultsError
 from redundancy.limits import VARIABLE
 from redundancy.recordings import RecordingFile
+from redundancy.recordings.seal import seal
 from tests.recordings.cases import FIRST_LAYER, record_network
 
 SPIKES = f"{FIRST_LAYER}/{schema.SPIKE_BITS}"
@@ -171,6 +172,16 @@ def test_older_recordings_open_with_a_note(path: Path) -> None:
         numbers(path)
 
 
+def test_a_file_of_metadata_as_large_as_the_machine(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, "0.5")
+    with open(path / ROLE / "zarr.json", "a") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(LimitError, match=r"role/zarr.json claims 1.02e\+03 GiB"):
+        numbers(path)
+
+
 @pytest.mark.parametrize("name", [schema.SAMPLE, ROLE, SPIKES])
 def test_what_metadata_claim_is_known_before_memory_is_taken(
     path: Path, name: str, monkeypatch: pytest.MonkeyPatch
@@ -182,6 +193,7 @@ def test_what_metadata_claim_is_known_before_memory_is_taken(
     if sizes:
         sizes[0] = array["chunk_grid"]["configuration"]["chunk_shape"][0] = 10**12
     (path / name / "zarr.json").write_text(json.dumps(array))
+    seal(path)
     with pytest.raises(LimitError, match=r"GiB of memory, more than the 0.5 GiB .* REDUNDANCY_MAX"):
         numbers(path)
 

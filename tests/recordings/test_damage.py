@@ -130,7 +130,7 @@ def test_a_missing_array_or_group(path: Path, name: str) -> None:
 
 def test_arrays_of_other_samples(path: Path) -> None:
     zarr.open_array(path / FIRST_LAYER / schema.SPIKE_BITS, mode="r+").resize((9, 4, 40))
-    with pytest.raises(ResultsError, match="cannot be read as a recording"):
+    with pytest.raises(ResultsError, match=r"the metadata of .* is not what was recorded"):
         RecordingFile(path)
 
 
