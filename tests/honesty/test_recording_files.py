@@ -65,12 +65,13 @@ def test_no_file_may_be_missing(path: Path) -> None:
 
 def test_no_file_may_be_changed_or_cut(path: Path) -> None:
     generator = random.Random(0)
-    for name in files(path):
+    for number, name in enumerate(files(path)):
         content = (path / name).read_bytes()
         place = generator.randrange(len(content) if name != "zarr.json" else 100)
         flipped = bytearray(content)
         flipped[place] ^= 1 << generator.randrange(8)
-        for changed in (bytes(flipped), content[:-1], content[: len(content) // 2], b""):
+        shorter = (content[:-1], content[: len(content) // 2], b"")
+        for changed in (bytes(flipped), shorter[number % len(shorter)]):
             (path / name).write_bytes(changed)
             refusal(path)
         (path / name).write_bytes(content)
