@@ -22,7 +22,8 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path beside `path` that becomes `path` if the block succeeds.
 
     Works for files and for folders (an existing folder of that name is replaced).
-    Whatever was written is removed if the block fails.
+    Whatever was written is removed if the block fails. After a power cut too, there is the
+    old or the whole new: all is on the disk before it takes its name.
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -30,6 +31,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     temporary = target.with_name(f"{target.stem}.partial-{secrets.token_hex(4)}{target.suffix}")
     try:
         yield temporary
+        sync(temporary)
         if temporary.is_dir() and target.is_dir():
             replaced = target.with_name(f"{target.name}.partial-old-{secrets.token_hex(4)}")
             target.rename(replaced)
@@ -41,11 +43,34 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
             shutil.rmtree(replaced)
         else:
             os.replace(temporary, target)
+        _sync_one(target.parent)
     finally:
         if temporary.is_dir():
             shutil.rmtree(temporary, ignore_errors=True)
         else:
             temporary.unlink(missing_ok=True)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file, or a folder and all that is in it, is on the disk."""
+    if path.is_dir() and not path.is_symlink():
+        for member in path.iterdir():
+            sync(member)
+    _sync_one(path)
+
+
+def _sync_one(path: Path) -> None:
+    descriptor = None
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+        os.fsync(descriptor)
+    except OSError as error:
+        # Not every system and disk can do this; that it is full is for the user to know.
+        if error.errno in (*_FULL, errno.EIO):
+            raise
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

@@ -13,10 +13,11 @@ import numpy as np
 import xarray as xr
 
 from redundancy import schema
+from redundancy.checksums import attribute_checksum, variable_checksum
 from redundancy.errors import ResultsError
 from redundancy.files import atomic_path
 
-# What a file holds, so that a part that is lost is missed.
+# What a file holds, so that a part that is lost or changed is missed.
 CONTENTS = "contents"
 _DIGEST_BYTES = hashlib.sha256().digest_size
 
@@ -75,17 +76,27 @@ def unpack(key: str, value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def contents(tree: xr.DataTree) -> dict[str, list[str]]:
-    """Return the names of all variables and attributes of a tree, node by node."""
-    return {
-        node.path: sorted({str(name) for name in (*node.variables, *node.attrs)} - {CONTENTS})
-        for node in tree.subtree
-    }
+def contents(tree: xr.DataTree) -> dict[str, dict[str, str]]:
+    """Return the checksums of all variables and attributes of a tree by name, node by node."""
+    found: dict[str, dict[str, str]] = {}
+    for node in tree.subtree:
+        own = {str(name): attribute_checksum(value) for name, value in node.attrs.items()}
+        own |= {
+            str(name): variable_checksum(variable, is_coordinate=name in node.coords)
+            for name, variable in node.variables.items()
+        }
+        found[node.path] = {name: own[name] for name in sorted(own) if name != CONTENTS}
+    return found
 
 
 def write_tree(path: str | os.PathLike[str], tree: xr.DataTree) -> None:
-    """Write a tree to one netCDF-4 file that lists what it holds, whole or not at all."""
-    content = _as_netcdf(tree, {"zlib": True, "complevel": 1, "shuffle": True})
+    """Write a tree to one netCDF-4 file, whole or not at all.
+
+    Its attribute `CONTENTS` lists what the file holds, each with its checksum.
+    """
+    listed = tree.copy()
+    listed.attrs[CONTENTS] = pack(contents(tree))
+    content = _as_netcdf(listed, {"zlib": True, "complevel": 1, "shuffle": True})
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)
 
@@ -98,8 +109,6 @@ def _as_netcdf(tree: xr.DataTree, encoding: Mapping[str, Any]) -> Any:
         }
         for node in tree.subtree
     }
-    tree = tree.copy()
-    tree.attrs[CONTENTS] = pack(contents(tree))
     # HDF5 writing to a full disk takes the process down; a buffer does not fill up.
     return tree.to_netcdf(engine="h5netcdf", encoding=encodings)
 
@@ -138,7 +147,7 @@ def read_nodes(path: str | os.PathLike[str]) -> tuple[dict[str, xr.Dataset], dic
         raise ResultsError(
             f"{path} cannot be read ({type(error).__name__}); it is damaged, remove it"
         ) from error
-    attributes = {str(key): value for key, value in tree.attrs.items() if key != CONTENTS}
+    attributes = {str(key): value for key, value in tree.attrs.items()}
     tree.attrs = {}
     return nodes_of(tree), attributes
 

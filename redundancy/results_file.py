@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from pathlib import Path
 
 import xarray as xr
 
 from redundancy import schema
-from redundancy.errors import ResultsError, UsageError
-from redundancy.nodes import CONTENTS, check_version, contents
+from redundancy.errors import RedundancyError, ResultsError, UsageError
+from redundancy.limits import check_regular_file
+from redundancy.netcdf_structure import check_structure
+from redundancy.nodes import CONTENTS, check_version, contents, nodes_of
 from redundancy.results import Results
+from redundancy.results_rules import broken_rules
 
 _REQUIRED_ATTRIBUTES = (
     schema.NETWORK,
@@ -41,39 +45,87 @@ def load_results(path: str | os.PathLike[str]) -> Results:
     ResultsError
         If it is damaged, foreign, or of another schema version.
     """
+    check_regular_file(path)
     if not Path(path).is_file():
         raise UsageError(f"there is no results file at {path}")
+    tree = _read(path)
+    check_version(path, tree.attrs, "results")
     try:
+        has_checksums = _check_contents(path, tree)
+        results = Results(tree)
+        if not results.firing_rates or not results.input_events.data_vars:
+            raise ValueError("missing: layers")
+        broken = next(broken_rules(nodes_of(tree), results.attributes), None)
+        _ = results.accuracy, results.network_firing_rate
+    except RedundancyError:
+        raise
+    except Exception as error:
+        # What is missing or of another type is found in as many ways as there are errors.
+        raise ResultsError(
+            f"{path} is not a complete results file ({_sentence(error)}); analyse the checkpoint "
+            "again"
+        ) from error
+    if broken is not None:
+        raise ResultsError(f"{path} is damaged: {broken}; analyse the checkpoint again")
+    if not has_checksums:
+        warnings.warn(
+            f"{path} was saved by a version of redundancy that wrote no checksums, so that not all "
+            "damage to it would be seen; analyse the checkpoint again to have them",
+            UserWarning,
+            stacklevel=2,
+        )
+    return results
+
+
+def _read(path: str | os.PathLike[str]) -> xr.DataTree:
+    try:
+        check_structure(path)
         with xr.open_datatree(path, engine="h5netcdf") as opened:
-            tree = opened.load()
+            return opened.load()
+    except RedundancyError:
+        raise
     except Exception as error:
         # h5py and xarray raise many classes for a damaged file.
         raise ResultsError(
             f"{path} cannot be read as a results file ({type(error).__name__}); it is damaged or "
             "not netCDF-4, analyse the checkpoint again"
         ) from error
-    check_version(path, tree.attrs, "results")
-    try:
-        missing = _missing(tree)
-        results = Results(tree)
-        if missing or not results.firing_rates or not results.input_events.data_vars:
-            raise ValueError(f"missing: {', '.join(missing[:3]) or 'layers'}")
-        _ = results.accuracy, results.network_firing_rate, results.attributes
-    except (KeyError, TypeError, ValueError) as error:
-        raise ResultsError(
-            f"{path} is not a complete results file ({error}); analyse the checkpoint again"
-        ) from error
-    return results
 
 
-def _missing(tree: xr.DataTree) -> list[str]:
-    """Return what a tree should hold and does not; it no longer says what it should."""
+def _check_contents(path: str | os.PathLike[str], tree: xr.DataTree) -> bool:
+    """Refuse a tree that is not what was saved; it no longer says what that was.
+
+    Returns
+    -------
+    bool
+        Whether there are checksums: older versions listed names only.
+    """
     found = contents(tree)
     missing = [name for name in (*_REQUIRED_ATTRIBUTES, CONTENTS) if name not in tree.attrs]
-    for node, names in json.loads(tree.attrs.pop(CONTENTS, "{}")).items():
+    saved = json.loads(tree.attrs.pop(CONTENTS, "{}"))
+    has_checksums = all(isinstance(names, dict) for names in saved.values())
+    changed = []
+    for node in {**saved, **found}:
         if node not in found:
             missing.append(node.strip("/"))
-        else:
-            owner = f" of {node.strip('/')}" if node.strip("/") else ""
-            missing += [f"{name}{owner}" for name in names if name not in found[node]]
-    return missing
+            continue
+        before, now = saved.get(node, {}), found[node]
+        missing += [_of(name, node) for name in before if name not in now]
+        if has_checksums:
+            names = [name for name in now if before.get(name) != now[name]]
+            changed += [_of(name, node) for name in names] if node in saved else [node.strip("/")]
+    if missing:
+        raise ValueError(f"missing: {', '.join(missing[:3])}")
+    if changed:
+        raise ResultsError(
+            f"{path} is damaged: {changed[0]} is not what was saved; analyse the checkpoint again"
+        )
+    return has_checksums
+
+
+def _of(name: str, node: str) -> str:
+    return f"{name} of {node.strip('/')}" if node.strip("/") else name
+
+
+def _sentence(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0] or type(error).__name__

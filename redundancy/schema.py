@@ -68,6 +68,7 @@ PTD = "peak_to_threshold_distance"
 
 # Quantization error: states and results.
 QE = "quantization_error"
+N_ERRORS = "n_errors"
 QE_SCALED = "quantization_error_scaled"
 QE_NORMALIZED = "quantization_error_normalized"
 
@@ -228,3 +229,4 @@ UNPACKED_SHAPE = "unpacked_shape"
 # The data type that potentials were rounded to; absent where none was.
 POTENTIALS_ROUNDED_TO = "potentials_rounded_to"
 METADATA_CHECKSUM = "metadata_crc32c"
+FILE_CHECKSUMS = "files_crc32c"

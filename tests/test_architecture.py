@@ -21,8 +21,10 @@ FLOORS = (
     {
         "registry",
         "arguments",
+        "checksums",
         "files",
         "limits",
+        "netcdf_structure",
         "locks",
         "nodes",
         "provenance",
@@ -56,6 +58,7 @@ FLOORS = (
     {
         "results",
         "results_file",
+        "results_rules",
         "network_observer",
         "reduction",
         "sharding",

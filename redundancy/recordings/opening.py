@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +14,11 @@ import xarray as xr
 from xarray.core.indexing import LazilyIndexedArray
 
 from redundancy import schema
-from redundancy.errors import ResultsError, UsageError
+from redundancy.errors import RedundancyError, ResultsError, UsageError
 from redundancy.nodes import CONTENTS, Nodes, check_version, nodes_of
+from redundancy.recordings.folder import check_claims
 from redundancy.recordings.layout import ArrayLayout
-from redundancy.recordings.seal import check_seal
+from redundancy.recordings.seal import check_seal, read_root
 from redundancy.recordings.stored import ShardReader, StoredArray
 from redundancy.recordings.unfinished import is_under_construction
 from redundancy.recordings.writer import FORMAT
@@ -91,31 +94,48 @@ def open_nodes(path: Path) -> Nodes:
             f"{path} is a recording that was not finished; it is still being written, or its "
             "process was killed: record it again"
         )
-    try:
+    with _refusing("cannot be read as a recording", path):
+        attributes = read_root(path)["attributes"]
+        check_version(path, attributes, "recording")
+        _check_format(path, attributes)
+        # Before Zarr reads anything: it takes what is missing for zeros, and sizes as they are.
+        is_sealed = check_seal(path)
+        check_claims(path)
         tree = xr.open_datatree(path, engine="zarr", chunks=None, consolidated=False)
-    except Exception as error:
-        raise ResultsError(
-            f"{path} cannot be read as a recording ({type(error).__name__}); it is damaged or "
-            "not a Zarr folder, record it again"
-        ) from error
-    check_version(path, tree.attrs, "recording")
-    if tree.attrs.get(schema.RECORDING_FORMAT) != FORMAT:
-        raise ResultsError(
-            f"{path} was recorded by another version of redundancy (recording format "
-            f"{tree.attrs.get(schema.RECORDING_FORMAT, 1)}, this one reads {FORMAT}); record it "
-            "again with analyze record"
-        )
-    try:
+    with _refusing("is not a complete recording", path):
         nodes = _with_stored_arrays(path, tree)
-        check_seal(path)
-        return nodes
-    except ResultsError:
+    if not is_sealed:
+        warnings.warn(
+            f"{path} was recorded by a version of redundancy that kept no checksums of its small "
+            "arrays, so that not all damage to it would be seen; record it again to have them",
+            UserWarning,
+            stacklevel=3,
+        )
+    return nodes
+
+
+@contextlib.contextmanager
+def _refusing(what: str, path: Path) -> Iterator[None]:
+    """Raise whatever is raised in the block as a sentence that says what is the matter."""
+    try:
+        yield
+    except RedundancyError:
         raise
     except Exception as error:
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise ResultsError(
-            f"{path} is not a complete recording ({type(error).__name__}: {error}); it is damaged, "
-            "record it again"
+            f"{path} {what} ({reason}); it is damaged or none of this project, record it again"
         ) from error
+
+
+def _check_format(path: Path, attributes: Mapping[str, object]) -> None:
+    """Raise a ResultsError unless a recording is in the format of this version."""
+    if attributes.get(schema.RECORDING_FORMAT) != FORMAT:
+        raise ResultsError(
+            f"{path} was recorded by another version of redundancy (recording format "
+            f"{attributes.get(schema.RECORDING_FORMAT, 1)}, this one reads {FORMAT}); record it "
+            "again with analyze record"
+        )
 
 
 def _with_stored_arrays(path: Path, tree: xr.DataTree) -> Nodes:

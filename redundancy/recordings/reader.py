@@ -19,7 +19,12 @@ from redundancy.recordings.opening import open_nodes
 from redundancy.recordings.values import fires
 
 # Attributes that describe the file, not where its numbers come from.
-_OF_THE_FILE = (CONTENTS, schema.RECORDING_FORMAT, schema.METADATA_CHECKSUM)
+_OF_THE_FILE = (
+    CONTENTS,
+    schema.RECORDING_FORMAT,
+    schema.METADATA_CHECKSUM,
+    schema.FILE_CHECKSUMS,
+)
 
 
 class RecordingFile:

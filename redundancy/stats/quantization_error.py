@@ -17,7 +17,6 @@ from redundancy.stats.layer_values import thresholds
 _DIMS = (schema.TIME, schema.CHANNEL)
 _ERROR_SUM = "squared_error_sum"
 _SCALED_SUM = "squared_error_scaled_sum"
-_N = "n_errors"
 
 LONG_NAMES = {
     schema.QE: "quantization error, mean of (U - S)^2",
@@ -62,7 +61,7 @@ class QuantizationError(PotentialStatistic):
                     "sum of (U - V_th S)^2",
                     squares,
                 ),
-                _N: state_variable(_DIMS, n_values, "sum", "values", "1"),
+                schema.N_ERRORS: state_variable(_DIMS, n_values, "sum", "values", "1"),
             },
             attrs=sweep.attributes,
         )
@@ -75,7 +74,8 @@ class QuantizationError(PotentialStatistic):
         return _errors(_sums(state)).assign_attrs(
             {
                 schema.N_SAMPLES: int(state[schema.N_SAMPLES]),
-                "n_neurons": int(state[_N].isel(time=0).sum()) // int(state[schema.N_SAMPLES]),
+                "n_neurons": int(state[schema.N_ERRORS].isel(time=0).sum())
+                // int(state[schema.N_SAMPLES]),
             }
         )
 
@@ -121,13 +121,13 @@ def _sums(state: xr.Dataset) -> xr.Dataset:
             schema.QE: state[_ERROR_SUM],
             schema.QE_SCALED: scaled,
             schema.QE_NORMALIZED: scaled * xr.DataArray(inverse, dims=schema.CHANNEL),
-            _N: state[_N],
+            schema.N_ERRORS: state[schema.N_ERRORS],
         }
     )
 
 
 def _errors(sums: xr.Dataset) -> xr.Dataset:
-    result = xr.Dataset({name: sums[name] / sums[_N] for name in LONG_NAMES})
+    result = xr.Dataset({name: sums[name] / sums[schema.N_ERRORS] for name in LONG_NAMES})
     for name, long_name in LONG_NAMES.items():
         result[name].attrs = {"long_name": long_name, "units": _units(name)}
     return result

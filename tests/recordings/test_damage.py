@@ -21,6 +21,7 @@ from redundancy import schema
 from redundancy.analysis import network_recordings
 from redundancy.errors import ResultsError, UsageError
 from redundancy.recordings import RecordingFile, is_recording, open_recording, write_recording
+from redundancy.recordings.seal import seal
 from redundancy.recordings.unfinished import remove_orphans
 from redundancy.sources import source_kind
 from tests.recordings.cases import (
@@ -97,13 +98,15 @@ def test_a_damaged_chunk_is_named_with_its_samples(path: Path) -> None:
 def test_a_file_cut_short(path: Path, keep: int) -> None:
     file = chunk_file(path)
     file.write_bytes(file.read_bytes()[:keep])
-    with pytest.raises(ResultsError, match=r"spike_bits in .*samples 0 to .*cannot be read"):
+    with pytest.raises(ResultsError, match=r"spike_bits/c/0/0/0 of .* is not what was recorded"):
         read_all(path)
 
 
 def test_a_missing_file(path: Path) -> None:
     chunk_file(path).unlink()
-    with pytest.raises(ResultsError, match=r"conv1.neuron/spike_bits in .* lacks its file c/0/0/0"):
+    with pytest.raises(
+        ResultsError, match=r"run.zarr lacks conv1.neuron/spike_bits/c/0/0/0; it is"
+    ):
         RecordingFile(path)
 
 
@@ -112,7 +115,7 @@ def test_a_missing_chunk(path: Path) -> None:
     array = zarr.open_array(path / FIRST_LAYER / schema.SPIKE_BITS, mode="r+")
     array[:] = 0
     assert not zarr.open_array(path / FIRST_LAYER / schema.SPIKE_BITS, mode="r")[:].any()
-    with pytest.raises(ResultsError, match=r"(a chunk is missing|lacks its file)"):
+    with pytest.raises(ResultsError, match=r"(is not what was recorded|lacks .*/c/0/0/0); it is"):
         read_all(path)
 
 
@@ -127,7 +130,7 @@ def test_a_missing_array_or_group(path: Path, name: str) -> None:
 
 def test_arrays_of_other_samples(path: Path) -> None:
     zarr.open_array(path / FIRST_LAYER / schema.SPIKE_BITS, mode="r+").resize((9, 4, 40))
-    with pytest.raises(ResultsError, match="cannot be read as a recording"):
+    with pytest.raises(ResultsError, match=r"the metadata of .* is not what was recorded"):
         RecordingFile(path)
 
 
@@ -142,6 +145,7 @@ def test_another_number_of_samples(path: Path) -> None:
 def test_spikes_that_do_not_fit_the_potential(path: Path) -> None:
     array = zarr.open_array(path / "conv2.neuron" / schema.SPIKE_BITS, mode="r+")
     array[5] = 255 - array[5]
+    seal(path)
     with pytest.raises(ResultsError, match=r"layer 'conv2.neuron' .* batch from sample 4"):
         read_all(path)
 
@@ -165,7 +169,7 @@ def test_no_changed_metadata_goes_unnoticed(small: Path, data: st.DataObject) ->
     try:
         file.write_bytes(changed)
         if file.parent == small and _parsed(bytes(changed)) == _parsed(content):
-            return  # white space of the root
+            return  # white space of the root, or the copies that are not read
         with pytest.raises(ResultsError) as told:
             read_all(small)
         assert "\n" not in str(told.value)
@@ -175,7 +179,8 @@ def test_no_changed_metadata_goes_unnoticed(small: Path, data: st.DataObject) ->
 
 def _parsed(content: bytes) -> object:
     try:
-        return json.loads(content)
+        root = json.loads(content)
+        return {key: value for key, value in root.items() if key != "consolidated_metadata"}
     except ValueError:
         return None
 
