@@ -12,6 +12,7 @@ from redundancy import schema
 from redundancy.errors import RecordingError
 from redundancy.nodes import Nodes
 from redundancy.stats import merge
+from redundancy.stats.energy_inputs import uncounted_operations, with_uncounted
 
 
 def joined_states(parts: Iterable[xr.Dataset]) -> xr.Dataset:
@@ -39,7 +40,14 @@ def merge_states(first: Mapping[str, xr.Dataset], second: Mapping[str, xr.Datase
         raise other_layers(sorted(set(first) ^ set(second)))
     for name in first:
         _check_same_neuron(name, first[name].attrs, second[name].attrs)
-    return {name: merge(node, second[name]) for name, node in first.items()}
+    merged = {name: merge(node, second[name]) for name, node in first.items()}
+    if schema.SYNAPSE_NODE in merged:
+        node = merged[schema.SYNAPSE_NODE]
+        both = [state[schema.SYNAPSE_NODE].attrs for state in (first, second)]
+        if any(schema.UNCOUNTED_OPERATIONS in attributes for attributes in both):
+            operations = [name for found in both for name in uncounted_operations(found)]
+            node.attrs = with_uncounted(node.attrs, operations)
+    return merged
 
 
 def _check_same_neuron(name: str, first: Mapping[Any, Any], second: Mapping[Any, Any]) -> None:

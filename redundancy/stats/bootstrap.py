@@ -81,7 +81,13 @@ class PoissonBootstrap:
         weights: NDArray[np.uint8] = recording[WEIGHT].values
         if schema.SPIKE in recording:
             return self.observe_sweep(sweep_recording(recording, UniformBins(1.0, 1, 1)), weights)
-        return self._state(_totals(recording), weights, recording.attrs)
+        # A list that files would not keep; `SynapticOperations` holds it.
+        attributes = {
+            name: value
+            for name, value in recording.attrs.items()
+            if name != schema.UNCOUNTED_OPERATIONS
+        }
+        return self._state(_totals(recording), weights, attributes)
 
     def observe_sweep(self, sweep: LayerSweep, weights: NDArray[np.uint8]) -> xr.Dataset:
         """Add up what every replicate draws of a swept spiking layer.

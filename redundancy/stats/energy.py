@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -12,6 +13,13 @@ from redundancy import schema
 from redundancy.errors import UsageError
 from redundancy.stats.base import state_variable
 from redundancy.stats.energy_conventions import CONVENTIONS
+from redundancy.stats.energy_inputs import (
+    check_measured,
+    kinds_of_inputs,
+    signed_inputs,
+    uncounted_operations,
+    with_uncounted,
+)
 
 E_MAC = 4.6
 E_AC = 0.9
@@ -24,6 +32,8 @@ _SUMMED = (
     schema.DENSE_OPERATIONS,
     schema.APPLICATIONS,
 )
+# What recordings of older versions do not hold.
+_MEASURED = (schema.INPUT_UNFIT, schema.INPUT_OFF_LEVEL)
 
 
 @dataclass(frozen=True)
@@ -36,7 +46,9 @@ class SynapticOperations:
         Parameters
         ----------
         recording : Dataset
-            The node ``synaptic_layers``, dimensions (sample, synapse).
+            The node ``synaptic_layers``, dimensions (sample, synapse). Its attribute
+            ``uncounted_operations``, a list of str, names operations of the network that
+            no layer's module does; it may be absent.
 
         Returns
         -------
@@ -53,7 +65,7 @@ class SynapticOperations:
                 recording.variables[name].attrs["long_name"],
                 recording.variables[name].attrs["units"],
             )
-            for name in _SUMMED
+            for name in (*_SUMMED, *(name for name in _MEASURED if name in recording))
         }
         variables[schema.N_SAMPLES] = state_variable(
             (), np.int64(recording.sizes[schema.SAMPLE]), "sum", "samples", "samples"
@@ -63,7 +75,10 @@ class SynapticOperations:
             for name, coordinate in recording.coords.items()
             if coordinate.dims == (schema.SYNAPSE,)
         }
-        return xr.Dataset(variables, coordinates, recording.attrs)
+        attributes: dict[Any, Any] = dict(recording.attrs)
+        if schema.UNCOUNTED_OPERATIONS in attributes:
+            attributes = with_uncounted(attributes, uncounted_operations(attributes))
+        return xr.Dataset(variables, coordinates, attributes)
 
     def compute(self, state: xr.Dataset) -> xr.Dataset:
         """Return :func:`energy_table` by its default convention."""
@@ -82,8 +97,9 @@ def energy_table(
     convention : str, default "asa"
         A name in ``CONVENTIONS``: ``asa`` (MA-SNN, ASA-SNN), ``spikformer``,
         ``spike-driven-transformer``, or ``effective``, which counts what is really
-        executed. By the first three, what comes in from spiking layers makes ACs even if
-        pooling made it fractions; ``effective`` makes MACs of these.
+        executed. By the first three, spikes make ACs even if pooling made them fractions;
+        ``effective`` makes MACs of these. What is no sum or average of spikes (signed,
+        normalised, scaled values) makes a MAC of each input that is not zero.
     e_mac, e_ac : float, default 4.6 and 0.9
         Picojoules of one multiply-accumulate and one accumulate (45 nm).
 
@@ -92,16 +108,20 @@ def energy_table(
     Dataset
         Along ``synapse``, in the order of calls: ``flops`` (dense, of one application),
         ``applications``, ``dense_operations`` and ``effective_operations`` (a sample),
-        ``input_rate`` (mean value), ``nonzero_fraction``, ``is_binary``, ``macs``,
-        ``acs``, ``energy`` (pJ) a sample. Not part of any total:
+        ``input_rate`` (mean value, NaN of signed inputs), ``nonzero_fraction``,
+        ``is_binary``, ``counted_as`` (in words: ACs or MACs, of what), ``macs``, ``acs``,
+        ``energy`` (pJ) a sample. No number is negative. Not part of any total:
         ``batch_norm_operations`` (one MAC a value), ``neuron_operations`` (one a neuron
         and timestep), ``rescale_operations`` (products of features and attention).
-        Attributes hold the parameters, ``n_samples`` and the totals.
+        Attributes hold the parameters, ``n_samples``, the totals, and
+        ``uncounted_operations``: what the totals leave out.
 
     Raises
     ------
     UsageError
         If there is no such convention, or an energy is negative or not finite.
+    ResultsError
+        If the convention needs what an older version did not measure.
     ValueError
         If the state holds no sample.
     """
@@ -112,8 +132,11 @@ def energy_table(
     n_samples = int(state[schema.N_SAMPLES])
     if n_samples < 1:
         raise ValueError("energies need at least one sample, the state holds none")
-    table = _densities(_called(state), n_samples)
+    called = _called(state)
+    table = _densities(called, n_samples)
+    _check(table, convention)
     macs, acs = chosen.count(table)
+    table[schema.COUNTED_AS] = _in_words(table, chosen.accumulates(table))
     table[schema.MACS], table[schema.ACS] = macs, acs
     table[schema.ENERGY] = e_mac * macs + e_ac * acs
     for column, coordinate in (
@@ -132,6 +155,7 @@ def energy_table(
             schema.E_MAC: e_mac,
             schema.E_AC: e_ac,
             schema.N_SAMPLES: n_samples,
+            schema.UNCOUNTED_OPERATIONS: uncounted_operations(state.attrs),
             schema.TOTAL_MACS: float(table[schema.MACS].sum()),
             schema.TOTAL_ACS: float(table[schema.ACS].sum()),
             schema.TOTAL_ENERGY: float(table[schema.ENERGY].sum()),
@@ -144,9 +168,10 @@ _COLUMNS = {
     schema.APPLICATIONS: ("applications", "frames per sample"),
     schema.DENSE_OPERATIONS: ("dense operations", "operations per sample"),
     schema.EFFECTIVE_OPERATIONS: ("effective operations", "operations per sample"),
-    schema.INPUT_RATE: ("mean input value", "same as the inputs"),
+    schema.INPUT_RATE: ("mean input value, none of signed inputs", "same as the inputs"),
     schema.NONZERO_FRACTION: ("share of inputs that are not zero", "fraction"),
     schema.IS_BINARY: ("all inputs are 0 or 1", "boolean"),
+    schema.COUNTED_AS: ("what operations are taken to be, and of what", "text"),
     schema.MACS: ("multiply-accumulates", "operations per sample"),
     schema.ACS: ("accumulates", "operations per sample"),
     schema.ENERGY: ("energy", "pJ per sample"),
@@ -174,12 +199,29 @@ def _densities(state: xr.Dataset, n_samples: int) -> xr.Dataset:
             schema.APPLICATIONS: state[schema.APPLICATIONS] / n_samples,
             schema.DENSE_OPERATIONS: state[schema.DENSE_OPERATIONS] / n_samples,
             schema.EFFECTIVE_OPERATIONS: state[schema.EFFECTIVE_OPERATIONS] / n_samples,
-            schema.INPUT_RATE: state[schema.INPUT_SUM] / elements,
+            schema.INPUT_RATE: (state[schema.INPUT_SUM] / elements).where(~signed_inputs(state)),
             schema.NONZERO_FRACTION: state[schema.INPUT_NONZERO] / elements,
             schema.IS_BINARY: state[schema.INPUT_NONBINARY] == 0,
+            schema.COUNTED_AS: kinds_of_inputs(state),
         },
         attrs=state.attrs,
     ).drop_vars(schema.CALL_POSITION)
+
+
+def _check(table: xr.Dataset, convention: str) -> None:
+    if CONVENTIONS.get(convention).asks_for_spikes:
+        check_measured(table[schema.COUNTED_AS], table[schema.SYNAPSE].values)
+
+
+def _in_words(table: xr.Dataset, accumulates: xr.DataArray) -> xr.DataArray:
+    """Return what is counted, in words, of what the kinds of inputs are and how they count."""
+    words = [
+        f"{'ACs' if accumulated else 'MACs'} of {kind}"
+        for kind, accumulated in zip(
+            table[schema.COUNTED_AS].values, accumulates.values, strict=True
+        )
+    ]
+    return xr.DataArray(np.array(words, dtype=object), dims=schema.SYNAPSE)
 
 
 def energy_replicates(
@@ -206,8 +248,10 @@ def energy_replicates(
     DataArray, dims (replicate,)
     """
     n_samples = int(state[schema.N_SAMPLES])
+    # What the inputs are, all samples tell together.
+    table = _densities(_called(state), n_samples)
+    _check(table, convention)
     called = _called(state.assign(replicates.data_vars))
-    table = _densities(called, n_samples)
     elements = called[schema.INPUT_ELEMENTS] / n_samples
     # Per sample drawn; everything else of the table is the same for every sample.
     table[schema.INPUT_RATE] = called[schema.INPUT_SUM] / elements

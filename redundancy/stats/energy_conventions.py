@@ -9,6 +9,7 @@ import xarray as xr
 
 from redundancy import schema
 from redundancy.registry import Registry
+from redundancy.stats.energy_inputs import OF_SPIKES
 
 MacsAndAcs = tuple[xr.DataArray, xr.DataArray]
 
@@ -22,11 +23,19 @@ class Convention:
     description : str
         One line for people.
     count : callable
-        Returns the MACs and the ACs a sample of every row of an energy table.
+        Returns the MACs and the ACs a sample of every row of an energy table, whose column
+        ``counted_as`` still holds what came in (see
+        :func:`redundancy.stats.energy_inputs.kinds_of_inputs`).
+    accumulates : callable
+        Tells which rows make ACs.
+    asks_for_spikes : bool
+        Whether it counts sums and averages of spikes otherwise than other values.
     """
 
     description: str
     count: Callable[[xr.Dataset], MacsAndAcs]
+    accumulates: Callable[[xr.Dataset], xr.DataArray]
+    asks_for_spikes: bool = True
 
 
 CONVENTIONS: Registry[Convention] = Registry("energy convention")
@@ -36,15 +45,23 @@ def _by_formula(table: xr.Dataset, at_input: xr.DataArray, rate: str) -> MacsAnd
     """Count FLOPs times `rate` as ACs where spikes come in, and MACs elsewhere.
 
     MACs are `at_input` for layers that see the network's input and dense for attention.
-    The papers' formulas have no case for a layer that currents come into; these are
-    numbers, so it makes a MAC of each that is not zero.
+    The papers' formulas have no case for a layer that currents come into, or spikes that
+    were scaled or normalised; these are numbers, so each that is not zero makes a MAC.
     """
     dense = table[schema.DENSE_OPERATIONS]
-    of_currents = dense * table[schema.NONZERO_FRACTION]
-    macs = of_currents.where(table[schema.SOURCE] != "input", at_input)
+    of_numbers = dense * table[schema.NONZERO_FRACTION]
+    macs = of_numbers.where(table[schema.SOURCE] != "input", at_input)
     macs = macs.where(table[schema.ROLE] != "attention", dense)
-    of_spikes = (table[schema.SOURCE] == "spikes") & (table[schema.ROLE] == "main")
+    of_spikes = _of_spikes(table)
     return macs.where(~of_spikes, 0.0), (dense * table[rate]).where(of_spikes, 0.0)
+
+
+def _of_spikes(table: xr.Dataset) -> xr.DataArray:
+    return table[schema.COUNTED_AS].isin(OF_SPIKES)
+
+
+def _of_binary_inputs(table: xr.Dataset) -> xr.DataArray:
+    return table[schema.IS_BINARY] & (table[schema.ROLE] == "main")
 
 
 def _asa(table: xr.Dataset) -> MacsAndAcs:
@@ -68,7 +85,7 @@ def _spike_driven_transformer(table: xr.Dataset) -> MacsAndAcs:
 
 def _effective(table: xr.Dataset) -> MacsAndAcs:
     operations = table[schema.EFFECTIVE_OPERATIONS]
-    accumulates = table[schema.IS_BINARY] & (table[schema.ROLE] == "main")
+    accumulates = _of_binary_inputs(table)
     return operations.where(~accumulates, 0.0), operations.where(accumulates, 0.0)
 
 
@@ -77,6 +94,7 @@ CONVENTIONS.register("asa")(
         "MA-SNN and ASA-SNN. MACs: T FL x non-zero share, at the network's input; ACs: T FL x "
         "mean input value",
         _asa,
+        _of_spikes,
     )
 )
 CONVENTIONS.register("spikformer")(
@@ -84,6 +102,7 @@ CONVENTIONS.register("spikformer")(
         "Spikformer. MACs: FL once, without T, at the network's input; ACs: T FL x mean input "
         "value",
         _spikformer,
+        _of_spikes,
     )
 )
 CONVENTIONS.register("spike-driven-transformer")(
@@ -91,6 +110,7 @@ CONVENTIONS.register("spike-driven-transformer")(
         "Spike-driven Transformer. MACs: T FL x non-zero share, at the network's input; ACs: "
         "T FL x non-zero share",
         _spike_driven_transformer,
+        _of_spikes,
     )
 )
 CONVENTIONS.register("effective")(
@@ -98,5 +118,7 @@ CONVENTIONS.register("effective")(
         "What is executed, as NeuroBench counts: every product with an input that is not zero, "
         "padding left out; ACs where all inputs are 0 or 1, else MACs",
         _effective,
+        _of_binary_inputs,
+        asks_for_spikes=False,
     )
 )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from redundancy.neurons import NeuronAdapter, qualified_name
+from redundancy.synapses.levels import OTHER, SPIKES, UNTRACED, SpikeLevels, joined, spike_levels
 
 if TYPE_CHECKING:
     import torch
@@ -45,6 +46,9 @@ class SynapseFacts:
     source : str
         ``"input"`` if it sees the network's input, ``"spikes"`` if only spiking layers
         feed it, else ``"currents"``.
+    levels : SpikeLevels
+        What values the spikes that feed it have become; see
+        :mod:`redundancy.synapses.levels`.
     batch_norm_elements, neuron_updates : int
         Normalised values and neuron updates a sample, over all timesteps, between this
         layer of the main path and the next one called.
@@ -60,6 +64,7 @@ class SynapseFacts:
     fed_by: list[str] = field(default_factory=list)
     fed_by_rule: str = "call order"
     source: str = "input"
+    levels: SpikeLevels = OTHER
     batch_norm_elements: int = 0
     neuron_updates: int = 0
     rescale_elements: int = 0
@@ -111,6 +116,8 @@ class Tracer:
         self._attention = attention_modules(network)
         self.facts = {name: SynapseFacts(role=self._role(name)) for name in synapses}
         self._marks: dict[Any, Mark] = {}
+        self._levels: dict[Any, SpikeLevels] = {}
+        self._found_levels: dict[str, list[SpikeLevels]] = {name: [] for name in synapses}
         # Marks in the order in which they are found, as keys.
         self._by_graph: dict[str, dict[Mark, None]] = {name: {} for name in synapses}
         self._by_order: dict[str, dict[Mark, None]] = {name: {} for name in synapses}
@@ -159,6 +166,9 @@ class Tracer:
         facts.shapes.append(tuple(values.shape))
         self._by_graph[name].update(_sources(values.grad_fn, self._marks))
         self._by_order[name][self._last_source] = None
+        levels = spike_levels(values.grad_fn, self._levels)
+        if levels is not None:
+            self._found_levels[name].append(levels)
         self._mark(output, name)
         self._last_called = name
         if facts.role == "main":
@@ -186,6 +196,7 @@ class Tracer:
     def _mark(self, tensor: Tensor, mark: Mark) -> None:
         if tensor.grad_fn is not None:
             self._marks[tensor.grad_fn] = mark
+            self._levels[tensor.grad_fn] = SPIKES if isinstance(mark, tuple) else OTHER
 
     def _resolve(self) -> None:
         for name, facts in self.facts.items():
@@ -198,6 +209,8 @@ class Tracer:
             if marks and None not in marks:
                 spikes_only = all(isinstance(mark, tuple) for mark in marks)
                 facts.source = "spikes" if spikes_only else "currents"
+            if facts.source == "spikes":
+                facts.levels = joined(self._found_levels[name] or [UNTRACED])
 
     def _layer_name(self, mark: Mark) -> str:
         """Return the name under which the recording knows what a mark stands for."""

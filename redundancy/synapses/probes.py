@@ -28,12 +28,20 @@ if TYPE_CHECKING:
     from redundancy.forward import Forward
 
 # The columns of the kernel's counts.
-_COUNTED = (schema.INPUT_NONZERO, schema.INPUT_NONBINARY, schema.EFFECTIVE_OPERATIONS)
+_COUNTED = (
+    schema.INPUT_NONZERO,
+    schema.INPUT_NONBINARY,
+    schema.EFFECTIVE_OPERATIONS,
+    schema.INPUT_UNFIT,
+    schema.INPUT_OFF_LEVEL,
+)
 _VARIABLES = {
     schema.INPUT_ELEMENTS: ("inputs", "inputs"),
     schema.INPUT_SUM: ("sum of the inputs", "same as the inputs"),
     schema.INPUT_NONZERO: ("inputs that are not zero", "inputs"),
     schema.INPUT_NONBINARY: ("inputs that are neither 0 nor 1", "inputs"),
+    schema.INPUT_UNFIT: ("inputs that are negative or no number", "inputs"),
+    schema.INPUT_OFF_LEVEL: ("times that inputs were no sum or average of spikes", "times"),
     schema.EFFECTIVE_OPERATIONS: ("products of a weight and a non-zero input", "operations"),
     schema.DENSE_OPERATIONS: ("products of a weight and an input", "operations"),
     schema.APPLICATIONS: ("frames the layer is applied to", "frames"),
@@ -44,6 +52,7 @@ _COORDINATES = {
     schema.FED_BY: "where its input comes from",
     schema.FED_BY_RULE: "how that was found",
     schema.SOURCE: "what its input is",
+    schema.SPIKE_PATH: "what became of the spikes on their way to it",
     schema.CALL_POSITION: "place in the order of calls, -1 if not called",
     schema.BATCH_NORM_ELEMENTS: "normalised values a sample after the layer",
     schema.NEURON_UPDATES: "neuron updates a sample after the layer",
@@ -121,6 +130,7 @@ class SynapseProbes:
     ) -> None:
         from redundancy.synapses.kernels import count_inputs
 
+        assert self._trace is not None
         shape = tuple(values.shape)
         axis = self._sample_axis(name, module, shape)
         # Without an axis of samples, all of it is one sample's.
@@ -131,7 +141,8 @@ class SynapseProbes:
         if axis == 0 and self._samples_outside:
             outer = 1
         sums, counts = np.zeros(n_samples), np.zeros((n_samples, len(_COUNTED)), np.int64)
-        count_inputs(array.reshape(outer, n_samples, -1, len(met)), met, sums, counts)
+        lattice = self._trace.facts[name].levels.lattice(_epsilon(values))
+        count_inputs(array.reshape(outer, n_samples, -1, len(met)), met, lattice, sums, counts)
         n_inputs = array.size // n_samples
         n_outputs = math.prod(shape_out) // n_samples
         own = self._sums[name]
@@ -144,8 +155,8 @@ class SynapseProbes:
 
     def _sample_axis(self, name: str, module: nn.Module, shape: tuple[int, ...]) -> int | None:
         """Return the axis that runs over samples, alone or inside of time."""
-        leading = shape[: len(shape) - max(n_spatial_dimensions(module), 1)]
         assert self._trace is not None
+        leading = shape[: len(shape) - max(n_spatial_dimensions(module), 1)]
         n_samples, n_traced = self._n_samples, self._trace.n_samples
         traced = self._trace.facts[name].shapes
         if self._calls[name] < len(traced) and n_traced != n_samples:
@@ -221,6 +232,7 @@ def _coordinates_of(module: nn.Module, facts: SynapseFacts) -> dict[str, str | i
         schema.FED_BY: ", ".join(facts.fed_by),
         schema.FED_BY_RULE: facts.fed_by_rule,
         schema.SOURCE: facts.source,
+        schema.SPIKE_PATH: facts.levels.path,
         schema.CALL_POSITION: facts.position,
         schema.BATCH_NORM_ELEMENTS: facts.batch_norm_elements,
         schema.NEURON_UPDATES: facts.neuron_updates,
@@ -231,6 +243,12 @@ def _coordinates_of(module: nn.Module, facts: SynapseFacts) -> dict[str, str | i
 def _labels(values: Sequence[str | int]) -> NDArray[Any]:
     # Strings as objects: files keep these as they are, whatever their length.
     return np.array(values, dtype=object if isinstance(values[0], str) else np.int64)
+
+
+def _epsilon(values: Tensor) -> float:
+    import torch
+
+    return float(torch.finfo(values.dtype if values.is_floating_point() else torch.float32).eps)
 
 
 def _to_array(values: Tensor) -> NDArray[Any]:

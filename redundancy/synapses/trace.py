@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from redundancy.forward import is_multi_step, reset_state
 from redundancy.neurons import find_spiking_layers
@@ -91,9 +91,12 @@ def _run(
     return SynapseTrace(tracer.facts, inputs.shape[1])
 
 
-def _drop(tensor: Tensor) -> None:
-    return None
+def _drop(tensor: Tensor) -> Tensor | None:
+    # Factors are what tells scaled spikes from averages.
+    return tensor.detach() if tensor.numel() == 1 else None
 
 
-def _refuse(packed: Any) -> Tensor:
+def _refuse(packed: Tensor | None) -> Tensor:
+    if packed is not None:
+        return packed
     raise RuntimeError("a traced run keeps no values and cannot be differentiated")

@@ -23,17 +23,17 @@ from tests.synaptic import small_network, synapses_of
 
 VARIABLES = (
     "input_elements", "input_sum", "input_nonzero", "input_nonbinary",
-    "effective_operations", "dense_operations", "applications",
+    "effective_operations", "dense_operations", "applications", "input_unfit", "input_off_level",
 )  # fmt: skip
 # Of one sample: a network of 2 timesteps whose second layer sees the mean of spikes.
 LAYERS = {
     # name: (VARIABLES), source, role, position in the order of calls
-    "unused": ((0, 0, 0, 0, 0, 0, 0), "input", "main", -1),
-    "fc": ((20, 6, 6, 0, 30, 100, 2), "spikes", "main", 4),
-    "conv1": ((40, 30, 10, 5, 80, 400, 2), "input", "main", 0),
-    "conv2": ((80, 8, 32, 32, 250, 800, 2), "spikes", "main", 2),
-    "gate": ((10, 5, 4, 4, 8, 50, 1), "currents", "attention", 1),
-    "shortcut": ((40, -9, 30, 30, 90, 200, 2), "currents", "main", 3),
+    "unused": ((0, 0, 0, 0, 0, 0, 0, 0, 0), "input", "main", -1),
+    "fc": ((20, 6, 6, 0, 30, 100, 2, 0, 0), "spikes", "main", 4),
+    "conv1": ((40, 30, 10, 5, 80, 400, 2, 0, 0), "input", "main", 0),
+    "conv2": ((80, 8, 32, 32, 250, 800, 2, 0, 0), "spikes", "main", 2),
+    "gate": ((10, 5, 4, 4, 8, 50, 1, 0, 2), "currents", "attention", 1),
+    "shortcut": ((40, -9, 30, 30, 90, 200, 2, 9, 2), "currents", "main", 3),
 }
 
 
@@ -58,6 +58,7 @@ def synaptic_node(n_samples=1, layers=LAYERS):
         "source": [source for _, source, _, _ in layers.values()],
         "fed_by": ["somewhere"] * len(layers),
         "fed_by_rule": ["autograd"] * len(layers),
+        "spike_path": ["averages" if name == "conv2" else "sums" for name in layers],
     }
     coordinates = {
         **{name: ("synapse", np.array(value, dtype=object)) for name, value in text.items()},
@@ -145,7 +146,7 @@ def test_the_asa_formula_in_full():
 
 
 def test_a_first_layer_outside_of_time_counts_as_it_is():
-    layers = {"stem": ((20, 20, 20, 9, 90, 100, 1), "input", "main", 0)}
+    layers = {"stem": ((20, 20, 20, 9, 90, 100, 1, 0, 0), "input", "main", 0)}
     table = energy_table(
         SynapticOperations().observe(synaptic_node(layers=layers)), convention="spikformer"
     )

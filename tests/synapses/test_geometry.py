@@ -11,6 +11,7 @@ from torch import nn
 
 from redundancy.synapses.geometry import dense_operations, weights_met
 from redundancy.synapses.kernels import count_inputs
+from redundancy.synapses.levels import SPIKES
 
 
 @st.composite
@@ -122,8 +123,8 @@ def test_inputs_are_counted_as_numpy_counts_them(shape, dtype, seed):
     random = np.random.default_rng(seed)
     values = random.choice([0.0, -0.0, 1.0, 0.5, -1.0, 3.0], shape).astype(dtype)
     met = random.integers(0, 9, shape[3])
-    sums, counts = np.ones(shape[1]), np.ones((shape[1], 3), np.int64)
-    count_inputs(values, met, sums, counts)
+    sums, counts = np.ones(shape[1]), np.ones((shape[1], 5), np.int64)
+    count_inputs(values, met, SPIKES.lattice(2.0**-23), sums, counts)
     over = (0, 2, 3)
     np.testing.assert_array_equal(sums, 1 + values.sum(over))
     np.testing.assert_array_equal(counts[:, 0], 1 + (values != 0).sum(over))
