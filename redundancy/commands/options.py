@@ -177,6 +177,11 @@ run_options = together(
         "--scheduler", metavar="ADDRESS", help="Share it among the workers of a dask cluster."
     ),
     click.option(
+        "--tls-ca-file", type=LocalPath(), help="Of a scheduler at tls://: authority's certificate."
+    ),
+    click.option("--tls-cert", type=LocalPath(), help="Certificate of this process, for it."),
+    click.option("--tls-key", type=LocalPath(), help="Key of that certificate."),
+    click.option(
         "--resume", is_flag=True, help="Go on from an interrupted run into the same folder."
     ),
     click.option(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from redundancy.results import Results
 
 # What a recording, and a results file, have answered already.
-_RUN = ("workers", "scheduler", "part", "no_fused")
+_RUN = ("workers", "scheduler", "tls_ca_file", "tls_cert", "tls_key", "part", "no_fused")
 _ANSWERED = {
     "recording": ("data", "data_arg", "network_arg", "partial", "split", *_RUN),
     "results": (

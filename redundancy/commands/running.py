@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     from redundancy.observation import AnalysisOptions
     from redundancy.report.output import Selection
     from redundancy.results import Results
+    from redundancy.sharding.clients import Credentials
+    from redundancy.sharding.cluster import ClusterRunner
     from redundancy.sharding.estimate import Estimate
     from redundancy.sharding.kept_states import KeptStates
+    from redundancy.sharding.local import LocalRunner
     from redundancy.sharding.plan import Part, Plan
     from redundancy.sharding.runners import Runner
 
@@ -94,6 +97,8 @@ def analyze_checkpoint(
             "--workers starts workers here and --scheduler uses those of a cluster; give one of "
             "the two"
         )
+    if not options.get("scheduler") and _credentials(options):
+        raise UsageError("--tls-ca-file, --tls-cert and --tls-key are for --scheduler; name it too")
     statistics = statistics_of(options)
     part = Part.parse(options["part"]) if options.get("part") else None
     checkpoint, network, dataset = open_for_analysis(source, options, quiet)
@@ -221,23 +226,38 @@ def _runner(
     if n_workers is None and address is None:
         yield None
         return
-    from redundancy.sharding.clients import local_client, remote_client
-    from redundancy.sharding.cluster import ClusterRunner
-    from redundancy.sharding.worker import OpenCheckpoint
+    from redundancy.sharding.jobs import OpenCheckpoint
 
-    clients = local_client(n_workers) if n_workers else remote_client(str(address))
-    with clients as client:
-        runner = ClusterRunner(
-            client,
-            OpenCheckpoint.of(checkpoint, options["device"], dataset),
-            dataset,
-            plan,
-            statistics,
-            fused=_fused(options),
-            local=bool(n_workers),
-        )
-        with contextlib.closing(runner):
-            yield runner
+    opening = OpenCheckpoint.of(checkpoint, options["device"], dataset)
+    with contextlib.ExitStack() as stack:
+        runner: LocalRunner | ClusterRunner
+        if n_workers:
+            from redundancy.sharding.local import LocalRunner
+
+            runner = LocalRunner(
+                n_workers, opening, dataset, plan, statistics, fused=_fused(options)
+            )
+        else:
+            from redundancy.sharding.clients import remote_client
+            from redundancy.sharding.cluster import ClusterRunner
+
+            client = stack.enter_context(remote_client(str(address), _credentials(options)))
+            runner = ClusterRunner(
+                client, opening, dataset, plan, statistics, fused=_fused(options)
+            )
+        yield stack.enter_context(contextlib.closing(runner))
+
+
+def _credentials(options: dict[str, Any]) -> Credentials | None:
+    files = [options.get(name) for name in ("tls_ca_file", "tls_cert", "tls_key")]
+    if not any(files):
+        return None
+    ca_file, cert, key = files
+    if ca_file is None or cert is None or key is None:
+        raise UsageError("TLS needs all of --tls-ca-file, --tls-cert and --tls-key")
+    from redundancy.sharding.clients import Credentials
+
+    return Credentials(ca_file, cert, key)
 
 
 def save(results: Results, place: Place) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -13,9 +14,8 @@ import pytest
 
 from redundancy.errors import ClusterError, DataError
 from redundancy.observation import AnalysisOptions
-from redundancy.sharding import clients, cluster
-from redundancy.sharding.clients import local_client, worker_environment
-from redundancy.sharding.cluster import ClusterRunner
+from redundancy.sharding import clients, jobs, local
+from redundancy.sharding.local import LocalRunner, worker_environment
 from redundancy.sharding.plan import Plan
 from tests.command_line import run_analyze, save_frames, save_network, start_analyze
 from tests.toy import ToyDataset
@@ -68,7 +68,7 @@ def children_of(pid: int) -> list[int]:
     return found
 
 
-def wait_for(condition, seconds: float = 60.0) -> None:
+def wait_for(condition, seconds: float = 300.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it never came"
@@ -83,7 +83,7 @@ def test_a_killed_worker_changes_nothing(folder, tmp_path):
     workers = children_of(process.pid)
     assert len(workers) == 2
     os.kill(workers[0], signal.SIGKILL)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=300)
     assert (process.returncode, err) == (0, "")
     assert same_as_single(folder, out)
 
@@ -94,11 +94,11 @@ def test_ctrl_c_ends_the_workers_and_another_number_of_them_goes_on(folder, tmp_
     wait_for(lambda: process.poll() is not None or list(out.glob(".shards-*/*.nc")))
     workers = children_of(process.pid)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 130
     assert "samples are kept in" in err
     assert "Traceback" not in err
-    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers), 10)
+    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers), 60)
     code, _, err = run_analyze(*command(folder), "--out", out, "--resume")
     assert (code, err) == (0, "")
     assert same_as_single(folder, out)
@@ -148,6 +148,8 @@ def test_misuse_is_told(folder, tmp_path, monkeypatch):
         (["--scheduler", ""], "there is no dask scheduler at an empty address"),
         (["--scheduler", "a:1", "--workers", "2"], "give one of the two"),
         (["--workers", "0"], "0 is not in the range x>=1"),
+        (["--workers", "1000000"], "ask for at most"),
+        (["--workers", "2", "--tls-key", "a"], "TLS needs all of --tls-ca-file"),
     ):
         code, said, err = run_analyze(*command(folder), "--out", tmp_path / "o", *options)
         assert (code, said) == (2, "")
@@ -162,35 +164,40 @@ def open_nothing():
     raise DataError("the disk with the data is not there")
 
 
+def end():
+    os._exit(9)
+
+
+def old_versions():
+    raise AssertionError
+
+
 def open_other_data():
     import torch
 
     return torch.nn.Identity(), ToyDataset(9)
 
 
-def test_errors_of_workers_come_back_as_they_are():
+def test_errors_of_workers_come_back_as_they_are(monkeypatch):
     dataset = ToyDataset(8)
     plan = Plan.of(dataset, 4)
-    with local_client(1) as client:
-        for opening, error, expected in (
-            (open_nothing, DataError, "^the disk with the data is not there$"),
-            (open_other_data, DataError, "finds other data"),
-        ):
-            runner = ClusterRunner(
-                client, opening, dataset, plan, AnalysisOptions(), local=opening is open_nothing
-            )
+    for opening, error, expected in (
+        (open_nothing, DataError, "^the disk with the data is not there$"),
+        (open_other_data, DataError, "finds other data"),
+        (end, ClusterError, "the same samples ended 4 workers"),
+        (old_versions, ClusterError, r"has torch .* and not 0.1"),
+    ):
+        if opening is old_versions:
+            monkeypatch.setattr(jobs, "versions", lambda: {"torch": "0.1"})
+        with contextlib.closing(
+            LocalRunner(1, opening, dataset, plan, AnalysisOptions())
+        ) as runner:
             with pytest.raises(error, match=expected):
-                runner.pilot()
-            runner.close()
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(cluster, "versions", lambda: {"torch": "0.1"})
-            runner = ClusterRunner(client, open_nothing, dataset, plan, AnalysisOptions())
-            with pytest.raises(ClusterError, match=r"has torch .* and not 0.1"):
                 runner.pilot()
 
 
 def test_workers_share_cores_and_take_a_gpu_each(monkeypatch):
-    monkeypatch.setattr(clients, "_n_cores", lambda: 8)
+    monkeypatch.setattr(local, "_n_cores", lambda: 8)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     assert "CUDA_VISIBLE_DEVICES" not in worker_environment(0, 3)
     assert worker_environment(0, 3)["OMP_NUM_THREADS"] == "2"
