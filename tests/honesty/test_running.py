@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -54,14 +55,14 @@ def run(*options, killed_at=None):
     os._exit(0)
 
 def files(out):
-    return {p.name: p.read_bytes() for p in out.iterdir()}
+    return {str(p.relative_to(out)): p.read_bytes() for p in out.rglob("*") if p.is_file()}
 
 assert run("--out", folder / "whole") == 0
 whole = files(folder / "whole")
 for name in names:
     out = folder / "o"
     assert run("--out", out, killed_at=name) == -signal.SIGKILL, name
-    assert name not in files(out) if not name.startswith("merged") else True
+    assert name not in files(out), name
     done = (out / "results.nc").stat().st_mtime_ns if (out / "results.nc").exists() else None
     assert run("--out", out, "--resume") == 0, name
     assert files(out) == whole, name
@@ -186,3 +187,36 @@ def test_only_what_was_left_unfinished_is_removed(tmp_path: Path) -> None:
     assert {p.name for p in tmp_path.iterdir()} == {*left[:2], *kept}
     remove_partials(tmp_path)
     assert {p.name for p in tmp_path.iterdir()} == set(kept)
+
+
+@pytest.mark.parametrize(
+    ("address", "warned"),
+    [
+        ("tcp://127.0.0.1:1", False),
+        ("localhost:1", False),
+        ("tcp://[::1]:1", False),
+        ("10.0.0.1:1", True),
+        ("tcp://cluster.example:1", True),
+        ("tls://10.0.0.1:1", False),
+    ],
+)
+def test_a_scheduler_elsewhere_without_tls_is_warned_of(
+    monkeypatch: pytest.MonkeyPatch, address: str, warned: bool
+) -> None:
+    from redundancy.sharding import clients
+
+    class Connected:
+        """A client as far as connecting goes; there is no machine elsewhere to connect to."""
+
+        def __init__(self, *_: object, **__: object) -> None: ...
+
+        def wait_for_workers(self, *_: object, **__: object) -> None: ...
+
+        def close(self) -> None: ...
+
+    monkeypatch.setattr(clients, "Client", Connected)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        with clients.remote_client(address):
+            pass
+    assert ["without TLS" in str(one.message) for one in told] == [True] * warned

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -114,16 +116,18 @@ def processes():
         process.wait(10)
 
 
-def test_one_worker_of_a_cluster_that_others_started(folder, tmp_path, processes):
-    address = tmp_path / "address"
+def start_cluster(folder: Path, processes: list[subprocess.Popen[bytes]], *options: object) -> str:
+    """Start a scheduler and a worker as others would; return the address."""
+    address = folder / "address"
     environment = {**os.environ, "DASK_LOGGING__DISTRIBUTED": "critical"}
     for arguments in (
         ["distributed.cli.dask_scheduler", "--port", "0", "--host", "127.0.0.1"],
         ["distributed.cli.dask_worker", "--nthreads", "2"],
     ):
+        shared = ["--no-dashboard", "--scheduler-file", address, *map(str, options)]
         processes.append(
             subprocess.Popen(
-                [sys.executable, "-m", *arguments, "--no-dashboard", "--scheduler-file", address],
+                [sys.executable, "-m", *arguments, *shared],
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 cwd=Path(__file__).resolve().parents[2],
@@ -131,13 +135,48 @@ def test_one_worker_of_a_cluster_that_others_started(folder, tmp_path, processes
             )
         )
         wait_for(address.exists)
-    import json
+    return str(json.loads(address.read_text())["address"])
 
-    scheduler = json.loads(address.read_text())["address"]
+
+def test_one_worker_of_a_cluster_that_others_started(folder, tmp_path, processes):
+    scheduler = start_cluster(tmp_path, processes)
     out = tmp_path / "o"
     code, _, err = run_analyze(*command(folder), "--out", out, "--scheduler", scheduler)
     assert (code, err) == (0, "")
     assert same_as_single(folder, out)
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="nothing here makes certificates")
+def test_a_cluster_over_tls_takes_those_with_credentials_only(
+    folder, tmp_path, processes, monkeypatch
+):
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    subprocess.run(
+        [*"openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=test".split(), "-out", cert]
+        + ["-keyout", key],
+        check=True,
+        capture_output=True,
+    )
+    tls = ["--tls-ca-file", cert, "--tls-cert", cert, "--tls-key", key]
+    scheduler = start_cluster(tmp_path, processes, *tls, "--protocol", "tls")
+    assert scheduler.startswith("tls://")
+    out = tmp_path / "o"
+    code, _, err = run_analyze(*command(folder), "--out", out, "--scheduler", scheduler, *tls)
+    assert (code, err) == (0, "")
+    assert same_as_single(folder, out)
+    monkeypatch.setattr(clients, "_CONNECT_SECONDS", 2)
+    for address in (scheduler, scheduler.replace("tls:", "tcp:")):
+        code, _, err = run_analyze(
+            *command(folder), "--out", tmp_path / "p", "--scheduler", address
+        )
+        assert code == 2
+        assert f"there is no dask scheduler at {address} that this process can talk to" in err
+    swapped = ["--tls-ca-file", cert, "--tls-cert", key, "--tls-key", cert]
+    code, _, err = run_analyze(
+        *command(folder), "--out", tmp_path / "p", "--scheduler", scheduler, *swapped
+    )
+    assert code == 2
+    assert "are not a certificate of an authority" in err
 
 
 def test_misuse_is_told(folder, tmp_path, monkeypatch):
