@@ -20,7 +20,12 @@ from redundancy.commands.reproduce import reproduce
 from redundancy.commands.spike_features import spike_features
 from redundancy.commands.train import train
 from redundancy.process import keep_heap, share_cores
-from redundancy.terminal import errors_as_sentences, warnings_as_sentences
+from redundancy.terminal import (
+    endings_as_interrupts,
+    errors_as_sentences,
+    prepare_streams,
+    warnings_as_sentences,
+)
 
 
 class _Group(click.Group):
@@ -65,11 +70,12 @@ for _command in (
 
 def main() -> None:
     """Run ``analyze``; the entry point."""
+    prepare_streams()
     # PyTorch logs that an optional GPU compiler is absent; no user can act on it.
     logging.getLogger("torch._library").setLevel(logging.ERROR)
     keep_heap()
     share_cores()
-    with errors_as_sentences(), warnings_as_sentences():
+    with errors_as_sentences(), warnings_as_sentences(), endings_as_interrupts():
         cli(prog_name="analyze", standalone_mode=False)
 
 

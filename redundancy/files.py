@@ -12,9 +12,81 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from redundancy.errors import StorageError
+from redundancy.errors import StorageError, UsageError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# One slash: pathlib makes "s3:/bucket" of "s3://bucket". One letter is a drive of Windows.
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+_PARTIAL = re.compile(r"\.partial-(old-)?[0-9a-f]{8}(\.[^.]*)?$")
+
+
+def refuse_url(path: str | os.PathLike[str], name: str = "the path") -> None:
+    """Refuse what is no path of this machine: a URL, or text with a NUL character.
+
+    Parameters
+    ----------
+    path : path
+    name : str
+        What takes it, such as ``--out``.
+
+    Raises
+    ------
+    UsageError
+        If it is one.
+    """
+    text = os.fspath(path)
+    if _URL.match(text):
+        raise UsageError(
+            f"{name} takes a file or folder of this machine, got {text}; mount that storage and "
+            "name the folder, or copy between it and here yourself"
+        )
+    if "\0" in text:
+        raise UsageError(f"{name} takes a file or folder, got {text!r}, with a NUL character")
+
+
+def check_target(path: Path, name: str = "--out") -> None:
+    """Refuse a file or folder that could not be written, before anything is computed.
+
+    Raises
+    ------
+    UsageError
+        If it is no path of this machine, its name is too long, or no file can be written
+        where it would lie.
+    """
+    refuse_url(path, name)
+    try:
+        # With what is added to its name while it is written.
+        os.stat(f"{path}.partial-old-00000000")
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except OSError as error:
+        raise UsageError(
+            f"{name} cannot be {path} ({error.strerror or error}); name another"
+        ) from error
+    existing = next(p for p in (path, *path.absolute().parents) if os.path.exists(p))
+    folder = existing.parent if existing == path and not existing.is_dir() else existing
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is a file, so {path} cannot lie in it; name another {name}")
+    if not os.access(folder, os.W_OK):
+        raise UsageError(f"{folder} cannot be written to; name another folder with {name}")
+
+
+def remove_partials(folder: Path, stem: str = "") -> None:
+    """Remove what processes that were killed left unfinished in a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Nobody else may be writing to it.
+    stem : str
+        Only files of this name, without its suffix; default all.
+    """
+    for path in list(folder.iterdir()) if folder.is_dir() else []:
+        if _PARTIAL.search(path.name) and path.name.startswith(f"{stem}." if stem else ""):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -26,6 +98,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     old or the whole new: all is on the disk before it takes its name.
     """
     target = Path(path)
+    refuse_url(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     # The suffix is kept: writers such as matplotlib choose the format by it.
     temporary = target.with_name(f"{target.stem}.partial-{secrets.token_hex(4)}{target.suffix}")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
+import shutil
 import signal
 import sys
 import time
@@ -11,16 +13,70 @@ import warnings
 from collections.abc import Iterator
 from typing import Any, TextIO
 
+from redundancy.names import visible
 from redundancy.torchrun import n_processes, tells_error
 
 _REFRESH_SECONDS = 0.1
+_OUT_OF_MEMORY = ("allocate memory", "out of memory", "not enough memory")
+
+
+class Terminated(KeyboardInterrupt):
+    """The process was asked to end; work is kept as after Ctrl-C."""
 
 
 def say(text: str, *, stream: TextIO | None = None) -> None:
-    """Write a line, to standard output unless told otherwise."""
+    """Write lines, to standard output unless told otherwise.
+
+    What a terminal would obey, such as the escape sequences in a layer's name, is written
+    out.
+    """
     stream = stream or sys.stdout
-    stream.write(text + "\n")
+    stream.write(visible(text, keep="\n\t") + "\n")
     stream.flush()
+
+
+def prepare_streams() -> None:
+    """Open the standard streams that are closed, and let no character stop the others.
+
+    A closed one would be the number of the next file that is opened, and what is printed
+    would land in it.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The least free number, which is this one.
+            os.open(os.devnull, os.O_RDWR)
+        if getattr(sys, name) is None:
+            mode = "w" if number else "r"
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+@contextlib.contextmanager
+def endings_as_interrupts() -> Iterator[None]:
+    """Let SIGTERM, and a terminal that is closed, end the block as Ctrl-C does.
+
+    Not in processes of ``torchrun``, whose end must not wait for the others.
+    """
+
+    def end(number: int, _: object) -> None:
+        raise Terminated(signal.Signals(number).name)
+
+    before = {}
+    for name in ("SIGTERM", "SIGHUP") if n_processes() == 1 else ():
+        number = getattr(signal, name, None)
+        # Where it is ignored, as under nohup, it stays so. Only the main thread may set it.
+        with contextlib.suppress(ValueError):
+            if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+                before[number] = signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class ProgressLine:
@@ -67,6 +123,8 @@ class ProgressLine:
         say(text, stream=self._stream)
 
     def _write(self, text: str) -> None:
+        # A longer line would go on in the next one, which "\r" does not take back.
+        text = visible(text)[: max(shutil.get_terminal_size().columns - 1, 1)]
         padding = " " * max(self._width - len(text), 0)
         self._stream.write(f"\r{text}{padding}" + ("\r" if not text else ""))
         self._stream.flush()
@@ -129,8 +187,12 @@ def errors_as_sentences() -> Iterator[None]:
         sys.exit(exit_request.exit_code)
     except click.ClickException as error:
         if tells_error():
-            error.show()
+            shown = io.StringIO()
+            error.show(shown)
+            say(shown.getvalue().rstrip("\n"), stream=sys.stderr)
         sys.exit(error.exit_code)
+    except Terminated as request:
+        _fail(f"ended by {request}; files that were not finished are removed", 143)
     except (KeyboardInterrupt, click.Abort):
         _fail("interrupted; files that were not finished are removed", 130)
     except UsageError as error:
@@ -139,17 +201,41 @@ def errors_as_sentences() -> Iterator[None]:
         _fail(str(error), 1)
     except BrokenPipeError:
         # The reader of our output has gone; there is nobody left to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_unwritten()
         sys.exit(1)
     except OSError as error:
-        where = f" ({error.filename})" if error.filename else ""
-        _fail(f"{error.strerror or error}{where}", 1)
+        _fail(_system_error(error), 1)
     except Exception as error:
+        if isinstance(error, MemoryError) or any(words in str(error) for words in _OUT_OF_MEMORY):
+            _fail("memory ran out; ask for a smaller --batch-size, or for fewer --workers", 1)
         _fail(
             f"unexpected {type(error).__name__}: {error}. This is a bug in redundancy; run again "
             "with REDUNDANCY_DEBUG=1 for the traceback to report",
             1,
         )
+
+
+def _system_error(error: OSError) -> str:
+    """Return what the system said, as a sentence."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return "the current folder is no longer there; change to another one and run again"
+    names = [
+        os.fsdecode(n) for n in (error.filename, error.filename2) if isinstance(n, str | bytes)
+    ]
+    where = f" ({', '.join(names)})" if names else ""
+    return f"{error.strerror or error}{where}"
+
+
+def _drop_unwritten() -> None:
+    """Forget what cannot be written any more, or Python would try again at its end."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            with contextlib.suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _fail(sentence: str, code: int) -> None:
@@ -162,7 +248,9 @@ def _fail(sentence: str, code: int) -> None:
         import traceback
 
         traceback.print_exc()
+    _drop_unwritten()
     if sys.stderr.isatty():
         sys.stderr.write("\r")
-    say(f"error: {sentence}", stream=sys.stderr)
+    with contextlib.suppress(OSError):
+        say(f"error: {sentence}", stream=sys.stderr)
     sys.exit(code)

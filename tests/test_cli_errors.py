@@ -39,7 +39,7 @@ MISUSE = {
         ["spike-features", "{f}/vanilla.pt", "{d}", "--format", "gif"],
         "not as 'gif'",
     ),
-    "no samples": (["spike-features", "{f}/vanilla.pt", "{d}", "--samples", "0"], "x>=1"),
+    "no samples": (["spike-features", "{f}/vanilla.pt", "{d}", "--samples", "0"], "1<=x<="),
     "an unknown device": (
         ["spike-features", "{f}/vanilla.pt", "{d}", "--device", "tpu"],
         "auto, cpu or cuda",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +13,9 @@ from redundancy.commands.places import (
     folder_for_many,
     names_of,
     refuse_answered,
+    writing_to,
 )
-from redundancy.commands.running import Place, analyze_checkpoint, statistics_of
+from redundancy.commands.running import Place, analyze_checkpoint, check_same, save, statistics_of
 from redundancy.errors import UsageError
 from redundancy.terminal import ProgressLine, say
 
@@ -60,10 +60,7 @@ def open_results(
     what = f"analysing {name}".rstrip()
     if kind == "checkpoint":
         return analyze_checkpoint(source, selection, options, quiet, what, place)
-    results = _analyze_recording(source, options, quiet, what)
-    if place is not None:
-        place.save(results)
-    return results
+    return _analyze_recording(source, options, quiet, what, place)
 
 
 def report(
@@ -81,22 +78,26 @@ def report(
 ) -> None:
     """Analyse or read one source, write its tables and figures, and show a text."""
     from redundancy.plots.saving import parse_formats
-    from redundancy.report.output import draw_all, write_results
+    from redundancy.report.output import RESULTS_FILE, draw_all, write_summary
     from redundancy.sources import source_kind
 
     file_formats = parse_formats(formats)
     kind = source_kind(source)
     refuse_answered([kind], options)
-    folder = folder_for(source, out, overwrite=overwrite)
-    written: list[Path] = []
-    place = Place(folder, lambda results: written.extend(write_results(results, folder)), overwrite)
-    results = open_results(source, options, quiet, selection=selection, place=place)
-    with _kept(written[:1]), ProgressLine("drawing", "figures", quiet=quiet) as progress:
-        selection.resolve(results)
-        written += tables(results, folder)
-        written += draw_all(
-            drawings(results, selection), folder, formats=file_formats, progress=progress
-        )
+    resume = bool(options.get("resume"))
+    folder = folder_for(source, out, overwrite=overwrite, resume=resume)
+    place = Place(folder, folder / RESULTS_FILE, overwrite)
+    with writing_to(folder, [kind], overwrite=overwrite, resume=resume):
+        results = open_results(source, options, quiet, selection=selection, place=place)
+        written = []
+        if kind != "results":
+            written = [place.file, write_summary(results, folder)]
+        with _kept(written[:1]), ProgressLine("drawing", "figures", quiet=quiet) as progress:
+            selection.resolve(results)
+            written += tables(results, folder)
+            written += draw_all(
+                drawings(results, selection), folder, formats=file_formats, progress=progress
+            )
     if not quiet:
         say(text(results))
         say_written(folder, written)
@@ -131,7 +132,6 @@ def open_many(
     list of Path
         The results files written to `folder`, one a source that was no results file.
     """
-    from redundancy.results import Results
     from redundancy.sources import source_kind
 
     kinds = dict(zip(names_of(sources), map(source_kind, sources), strict=True))
@@ -148,8 +148,7 @@ def open_many(
         shown = selection if place == 0 else None
         if name not in found:
             written.append(folder / ("results.nc" if len(sources) == 1 else f"{name}.nc"))
-            save = partial(Results.save, path=written[-1])
-            there = Place(folder, save, overwrite, written[-1])
+            there = Place(folder, written[-1], overwrite)
             found[name] = open_results(
                 source, options, quiet, selection=shown, name=name, place=there
             )
@@ -175,14 +174,19 @@ def report_many(
     """Analyse or read sources, write tables and figures about all of them, show a text."""
     from redundancy.plots.saving import parse_formats
     from redundancy.report.output import draw_all
+    from redundancy.sources import source_kind
 
     file_formats = parse_formats(formats)
     resume = bool(options.get("resume"))
     folder = folder_for_many(sources, out, overwrite=overwrite, resume=resume)
-    networks, written = open_many(sources, folder, options, quiet, selection, overwrite=overwrite)
-    with _kept(written.copy()), ProgressLine("drawing", "figures", quiet=quiet) as progress:
-        written += tables(networks, folder)
-        written += draw_all(drawings(networks), folder, formats=file_formats, progress=progress)
+    kinds = [source_kind(source) for source in sources]
+    with writing_to(folder, kinds, overwrite=overwrite, resume=resume):
+        networks, written = open_many(
+            sources, folder, options, quiet, selection, overwrite=overwrite
+        )
+        with _kept(written.copy()), ProgressLine("drawing", "figures", quiet=quiet) as progress:
+            written += tables(networks, folder)
+            written += draw_all(drawings(networks), folder, formats=file_formats, progress=progress)
     if not quiet:
         say(text(networks))
         say_written(folder, written)
@@ -207,17 +211,24 @@ def _kept(files: Sequence[Path]) -> Iterator[None]:
         ) from error
 
 
-def _analyze_recording(source: Path, options: dict[str, Any], quiet: bool, what: str) -> Results:
+def _analyze_recording(
+    source: Path, options: dict[str, Any], quiet: bool, what: str, place: Place | None
+) -> Results:
     from redundancy.analysis import analyze_recordings
     from redundancy.recordings import RecordingFile
 
     file = RecordingFile(source)
     total = min(options["samples"] or len(file), len(file))
     with ProgressLine(what, "samples", quiet=quiet) as progress:
-        return analyze_recordings(
+        results = analyze_recordings(
             file.batches(options["batch_size"], total),
             file.attributes,
             options=statistics_of(options),
             total=total,
             progress=progress,
         )
+    if place is not None:
+        if options.get("resume") and place.file.exists():
+            check_same(place.file, results.attributes)
+        save(results, place)
+    return results

@@ -9,6 +9,7 @@ import click
 
 from redundancy.commands.analysing import report
 from redundancy.commands.options import (
+    FiniteRange,
     analysis_options,
     output_options,
     selection_options,
@@ -26,7 +27,7 @@ from redundancy.commands.options import (
 )
 @click.option(
     "--threshold",
-    type=click.FloatRange(-1, 1),
+    type=FiniteRange(-1, 1),
     default=0.9,
     show_default=True,
     help="From which similarity on features are ghosts of one another.",

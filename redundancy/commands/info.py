@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
-from redundancy.commands.options import load_named, open_options
+from redundancy.commands.options import LocalPath, load_named, open_options
 from redundancy.terminal import say
 
 
 @click.command(short_help="Show what is in a checkpoint, layer by layer.")
-@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("source", type=LocalPath())
 @open_options
 def info(source: Path, **options: Any) -> None:
     """Show what is in a checkpoint: arguments, layers, parameters, neurons.

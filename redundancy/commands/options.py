@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from redundancy.arguments import parse_key_values
+from redundancy.files import refuse_url
 from redundancy.terminal import ProgressLine, say
 
 if TYPE_CHECKING:
@@ -19,6 +21,43 @@ if TYPE_CHECKING:
     from redundancy.datasets.base import Dataset
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+# Larger numbers of samples or epochs fit no counter of the libraries.
+LARGEST = 2**31 - 1
+
+
+class LocalPath(click.Path):
+    """A path of this machine; URLs are refused before anything is done."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path."""
+        name = param.opts[-1] if isinstance(param, click.Option) else "a source"
+        refuse_url(value, name)
+        return super().convert(value, param, ctx)
+
+
+class Finite(click.types.FloatParamType):
+    """A number that is neither infinite nor NaN."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
+
+
+class FiniteRange(click.FloatRange):
+    """A number in a range, neither infinite nor NaN."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number."""
+        Finite().convert(value, param, ctx)
+        return super().convert(value, param, ctx)
 
 
 def together(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
@@ -40,7 +79,7 @@ data_arg_option = click.option(
     "--data-arg", multiple=True, metavar="KEY=VALUE", help="An argument of the dataset."
 )
 batch_size_option = click.option(
-    "--batch-size", type=click.IntRange(min=1), default=16, show_default=True
+    "--batch-size", type=click.IntRange(1, LARGEST), default=16, show_default=True
 )
 device_option = click.option(
     "--device", default="auto", show_default=True, metavar="auto|cpu|cuda", help="Where to run."
@@ -68,16 +107,16 @@ data_options = together(
     click.option(
         "--split", type=click.Choice(["test", "train"]), help="Of the dataset; default test."
     ),
-    click.option("--samples", type=click.IntRange(min=1), help="Only the first so many samples."),
+    click.option(
+        "--samples", type=click.IntRange(1, LARGEST), help="Only the first so many samples."
+    ),
     batch_size_option,
     device_option,
 )
 
 
-source_argument = click.argument("source", type=click.Path(path_type=Path))
-sources_argument = click.argument(
-    "sources", nargs=-1, required=True, type=click.Path(path_type=Path)
-)
+source_argument = click.argument("source", type=LocalPath())
+sources_argument = click.argument("sources", nargs=-1, required=True, type=LocalPath())
 selection_options = together(
     click.option("--layer", help="Spiking layer to show; default the deepest with feature maps."),
     click.option("--time", type=int, help="Timestep to show, from 0; default the middle one."),
@@ -88,7 +127,7 @@ channel_option = click.option(
 output_options = together(
     click.option(
         "--out",
-        type=click.Path(path_type=Path),
+        type=LocalPath(),
         help="Folder for everything written; default figures/NAME.",
     ),
     click.option(
@@ -110,12 +149,12 @@ potential_options = together(
         help="What is binned: U before firing (default), the input current, or U after reset.",
     ),
     click.option(
-        "--bin-width", type=float, help="Of the distributions; default about a tenth of V_th."
+        "--bin-width", type=Finite(), help="Of the distributions; default about a tenth of V_th."
     ),
     click.option(
         "--range",
         "bounds",
-        type=float,
+        type=Finite(),
         nargs=2,
         metavar="LOW HIGH",
         help="Potentials to bin; default from the first batch, per layer.",
@@ -123,7 +162,7 @@ potential_options = together(
 )
 bootstrap_options = together(
     click.option(
-        "--replicates", type=click.IntRange(min=10), help="Of the bootstrap; default 1000."
+        "--replicates", type=click.IntRange(10, 100_000), help="Of the bootstrap; default 1000."
     ),
     click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Of the bootstrap; default 0."),
 )
@@ -137,6 +176,11 @@ run_options = together(
     click.option(
         "--scheduler", metavar="ADDRESS", help="Share it among the workers of a dask cluster."
     ),
+    click.option(
+        "--tls-ca-file", type=LocalPath(), help="Of a scheduler at tls://: authority's certificate."
+    ),
+    click.option("--tls-cert", type=LocalPath(), help="Certificate of this process, for it."),
+    click.option("--tls-key", type=LocalPath(), help="Key of that certificate."),
     click.option(
         "--resume", is_flag=True, help="Go on from an interrupted run into the same folder."
     ),
@@ -162,14 +206,14 @@ rule_options = together(
     ),
     click.option(
         "--tolerance",
-        type=click.FloatRange(min=0),
+        type=FiniteRange(min=0),
         default=0.5,
         show_default=True,
         help="Noise by potentials has a PTD of at least minus so many thresholds.",
     ),
     click.option(
         "--background-ratio",
-        type=click.FloatRange(min=0),
+        type=FiniteRange(min=0),
         default=1.0,
         show_default=True,
         help="Noise by place fires at least so many times as often off the input's events.",
@@ -184,10 +228,10 @@ energy_options = together(
         help="How operations are counted.",
     ),
     click.option(
-        "--e-mac", type=click.FloatRange(min=0), default=4.6, show_default=True, help="pJ a MAC."
+        "--e-mac", type=FiniteRange(min=0), default=4.6, show_default=True, help="pJ a MAC."
     ),
     click.option(
-        "--e-ac", type=click.FloatRange(min=0), default=0.9, show_default=True, help="pJ an AC."
+        "--e-ac", type=FiniteRange(min=0), default=0.9, show_default=True, help="pJ an AC."
     ),
 )
 
@@ -218,6 +262,7 @@ def open_for_analysis(
     from redundancy.devices import resolve_device
     from redundancy.sources import dataset_for
 
+    refuse_url((options["data"] or "").partition(":")[2], "--data")
     checkpoint = load_named(source, options, quiet)
     elsewhere = options.get("workers") or options.get("scheduler")
     device = resolve_device("cpu" if elsewhere else options["device"])

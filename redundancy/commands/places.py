@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from redundancy.errors import UsageError
+from redundancy.files import full_disk_as_sentence, remove_partials
+from redundancy.locks import locked
+from redundancy.names import visible
 
 if TYPE_CHECKING:
     from redundancy.results import Results
 
 # What a recording, and a results file, have answered already.
-_RUN = ("workers", "scheduler", "resume", "part", "no_fused")
+_RUN = ("workers", "scheduler", "tls_ca_file", "tls_cert", "tls_key", "part", "no_fused")
 _ANSWERED = {
     "recording": ("data", "data_arg", "network_arg", "partial", "split", *_RUN),
     "results": (
@@ -28,9 +32,11 @@ _MOST_NAMES = 3
 
 def name_of(source: Path) -> str:
     """Return what to call a source: its stem, or its folder's name for results.nc."""
+    name = source.name.removesuffix(source.suffix)
     if source.name == "results.nc" and source.absolute().parent.name:
-        return source.absolute().parent.name
-    return source.name.removesuffix(source.suffix)
+        name = source.absolute().parent.name
+    # It stands in tables and on figures, and in names of files.
+    return visible(name)
 
 
 def names_of(sources: Sequence[Path]) -> list[str]:
@@ -44,15 +50,18 @@ def names_of(sources: Sequence[Path]) -> list[str]:
     return names
 
 
-def folder_for(source: Path, out: Path | None, *, overwrite: bool) -> Path:
-    """Return where the files about a source go, checked before anything is computed."""
+def folder_for(source: Path, out: Path | None, *, overwrite: bool, resume: bool = False) -> Path:
+    """Return where the files about a source go, checked before anything is computed.
+
+    What is gone on from may hold its results.
+    """
     from redundancy.report.output import check_folder
     from redundancy.sources import source_kind
 
     is_results = source_kind(source) == "results"
     folder = out or (source.parent if is_results else Path("figures") / name_of(source))
     # Figures of a results file are drawn again beside it, or elsewhere.
-    check_folder(folder, overwrite=overwrite or is_results)
+    check_folder(folder, overwrite=overwrite or is_results or resume)
     return folder
 
 
@@ -67,11 +76,11 @@ def folder_for_many(
     from redundancy.sources import source_kind
 
     if len(sources) == 1:
-        return folder_for(sources[0], out, overwrite=overwrite)
+        return folder_for(sources[0], out, overwrite=overwrite, resume=resume)
     names = names_of(sources)
     several = names if len(names) <= _MOST_NAMES else [names[0], f"{len(names) - 1}-others"]
     folder = out or Path("figures") / "-and-".join(several)
-    check_folder(folder, overwrite=overwrite)
+    check_folder(folder, overwrite=overwrite or resume)
     if not overwrite and not resume:
         taken = [
             name
@@ -84,6 +93,31 @@ def folder_for_many(
                 "replace them with --overwrite, or name another folder with --out"
             )
     return folder
+
+
+@contextlib.contextmanager
+def writing_to(
+    folder: Path, kinds: Sequence[str], *, overwrite: bool, resume: bool
+) -> Iterator[None]:
+    """Keep other analyses out of a folder, and begin without what killed ones left there.
+
+    Parameters
+    ----------
+    folder : Path
+    kinds : sequence of str
+        What the sources are; results files alone may be drawn by several at a time.
+    overwrite, resume : bool
+        Of the command.
+    """
+    with contextlib.ExitStack() as stack:
+        if any(kind != "results" for kind in kinds):
+            stack.enter_context(locked(folder))
+            if overwrite or resume:
+                remove_partials(folder)
+        stack.enter_context(
+            full_disk_as_sentence(folder, "free some space and go on with --resume")
+        )
+        yield
 
 
 def refuse_answered(kinds: Sequence[str], options: dict[str, Any]) -> None:

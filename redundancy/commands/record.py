@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from redundancy.commands.options import data_options, open_for_analysis, open_options, quiet_option
+from redundancy.commands.options import (
+    LocalPath,
+    data_options,
+    open_for_analysis,
+    open_options,
+    quiet_option,
+)
 from redundancy.errors import UsageError
+from redundancy.files import check_target
 from redundancy.terminal import ProgressLine, say
 
 if TYPE_CHECKING:
@@ -17,8 +24,8 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Save every spike and membrane potential to a Zarr folder.")
-@click.argument("source", type=click.Path(path_type=Path))
-@click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Folder, *.zarr.")
+@click.argument("source", type=LocalPath())
+@click.option("-o", "--out", required=True, type=LocalPath(), help="Folder, *.zarr.")
 @data_options
 @open_options
 @click.option(
@@ -95,6 +102,7 @@ def record(
 def _check_target(out: Path, overwrite: bool) -> None:
     from redundancy.recordings import is_own_recording
 
+    check_target(out)
     if out.exists() and not is_own_recording(out):
         raise UsageError(f"{out} exists and is not a recording; name another folder with --out")
     if out.exists() and not overwrite:

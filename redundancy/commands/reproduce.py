@@ -6,19 +6,20 @@ from pathlib import Path
 
 import click
 
-from redundancy.commands.options import quiet_option
+from redundancy.commands.options import LocalPath, quiet_option
+from redundancy.files import check_target
 from redundancy.terminal import ProgressLine, say
 
 
 @click.command("reproduce", short_help="Restate the paper's observations and tables.")
 @click.option(
     "--nmnist",
-    type=click.Path(path_type=Path),
+    type=LocalPath(),
     help="Folder of N-MNIST recordings; without it only synthetic-gait is done.",
 )
 @click.option(
     "--checkpoints",
-    type=click.Path(path_type=Path),
+    type=LocalPath(),
     default=Path("checkpoints/seeds"),
     show_default=True,
     help="Folder of the networks; what is missing is trained (minutes each).",
@@ -26,7 +27,7 @@ from redundancy.terminal import ProgressLine, say
 @click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True)
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=LocalPath(),
     default=Path("figures"),
     show_default=True,
     help="Gets REPRODUCTION.md and its pictures.",
@@ -41,6 +42,8 @@ def reproduce(nmnist: Path | None, checkpoints: Path, seeds: int, out: Path, qui
     from redundancy.reproduction.document import write_document
     from redundancy.reproduction.networks import Workshop, tasks
 
+    for folder, option in ((out / "reproduction", "--out"), (checkpoints, "--checkpoints")):
+        check_target(folder, option)
     lines: dict[str, ProgressLine] = {}
 
     def progress(what: str, units: str, done: int, total: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     from redundancy.observation import AnalysisOptions
     from redundancy.report.output import Selection
     from redundancy.results import Results
+    from redundancy.sharding.clients import Credentials
+    from redundancy.sharding.cluster import ClusterRunner
     from redundancy.sharding.estimate import Estimate
     from redundancy.sharding.kept_states import KeptStates
+    from redundancy.sharding.local import LocalRunner
     from redundancy.sharding.plan import Part, Plan
     from redundancy.sharding.runners import Runner
 
@@ -34,19 +37,16 @@ class Place:
     Attributes
     ----------
     folder : Path
-    save : callable
-        Saves results in it.
+    file : Path
+        What results are saved in. A command that was interrupted may have done so
+        already: with ``--resume`` they are read.
     overwrite : bool
-        Whether an unfinished run in it may be removed.
-    file : Path, optional
-        Where a command that was interrupted may have saved them already: with
-        ``--resume`` they are read.
+        Whether an unfinished run in the folder may be removed.
     """
 
     folder: Path
-    save: Callable[[Results], object]
+    file: Path
     overwrite: bool = False
-    file: Path | None = None
 
 
 def statistics_of(options: dict[str, Any]) -> AnalysisOptions:
@@ -87,6 +87,8 @@ def analyze_checkpoint(
         Default: nothing is saved, and nothing kept to go on from.
     """
     from redundancy.reduction import describe
+    from redundancy.sharding.identity import identity_of
+    from redundancy.sharding.kept_states import KeptStates
     from redundancy.sharding.plan import Part, Plan
     from redundancy.sources import check_selection
 
@@ -95,15 +97,22 @@ def analyze_checkpoint(
             "--workers starts workers here and --scheduler uses those of a cluster; give one of "
             "the two"
         )
+    if not options.get("scheduler") and _credentials(options):
+        raise UsageError("--tls-ca-file, --tls-cert and --tls-key are for --scheduler; name it too")
     statistics = statistics_of(options)
     part = Part.parse(options["part"]) if options.get("part") else None
     checkpoint, network, dataset = open_for_analysis(source, options, quiet)
     if selection is not None:
         check_selection(network, dataset, selection.layer, selection.time)
     plan = Plan.of(dataset, options["batch_size"], options["samples"], part)
-    if options.get("resume") and place is not None and place.file and place.file.exists():
+    if options.get("resume") and place is not None and place.file.exists():
         provenance = describe(network, dataset, checkpoint, batch_size=plan.batch_size)
-        return _finished(place.file, provenance, statistics, plan)
+        results = _finished(place.file, provenance, statistics, plan)
+        # Of a run that was ended after it had saved its results.
+        KeptStates(place.folder).discard(
+            identity_of(network, provenance, statistics, plan, _fused(options))
+        )
+        return results
     with contextlib.ExitStack() as stack:
         kept = None if place is None else stack.enter_context(_kept(place, options))
         runner = stack.enter_context(_runner(checkpoint, dataset, plan, statistics, options))
@@ -112,7 +121,7 @@ def analyze_checkpoint(
                 (checkpoint, network, dataset), options, part, kept, runner, progress, quiet
             )
         if place is not None and kept is not None:
-            _save(results, place)
+            save(results, place)
             kept.remove()
     return results
 
@@ -121,11 +130,23 @@ def _finished(
     file: Path, provenance: dict[str, Any], statistics: AnalysisOptions, plan: Plan
 ) -> Results:
     """Return results that an interrupted command has saved, if they are of this analysis."""
+    from redundancy.sharding.identity import results_identity
+
+    return check_same(file, results_identity(provenance, statistics, plan))
+
+
+def check_same(file: Path, wanted: Mapping[str, Any]) -> Results:
+    """Return the results in a file, if their attributes are the wanted ones.
+
+    Raises
+    ------
+    UsageError
+        If they are of another analysis.
+    """
     from redundancy.results_file import load_results
-    from redundancy.sharding.identity import differences, results_identity
+    from redundancy.sharding.identity import differences
 
     results = load_results(file)
-    wanted = results_identity(provenance, statistics, plan)
     found = results.attributes
     different = differences({name: found.get(name) for name in wanted}, wanted)
     if different:
@@ -163,7 +184,7 @@ def _analyze(
         options=statistics_of(options),
         progress=progress,
         part=part,
-        fused=not options.get("no_fused", False),
+        fused=_fused(options),
         kept=kept,
         runner=runner,
         announce=announce,
@@ -172,24 +193,24 @@ def _analyze(
 
 @contextlib.contextmanager
 def _kept(place: Place, options: dict[str, Any]) -> Iterator[KeptStates]:
-    """Lock the folder of the results and keep what is done there."""
-    from redundancy.locks import locked
+    """Keep what is done in the folder of the results."""
     from redundancy.sharding.kept_states import KeptStates
 
-    with locked(place.folder):
-        kept = KeptStates(
-            place.folder, resume=bool(options.get("resume")), overwrite=place.overwrite
-        )
-        try:
-            yield kept
-        except KeyboardInterrupt:
-            if kept.n_samples:
-                say(
-                    f"{kept.n_samples} samples are kept in {place.folder}; go on from them with "
-                    "--resume",
-                    stream=sys.stderr,
-                )
-            raise
+    kept = KeptStates(place.folder, resume=bool(options.get("resume")), overwrite=place.overwrite)
+    try:
+        yield kept
+    except KeyboardInterrupt:
+        if kept.n_samples:
+            say(
+                f"{kept.n_samples} samples are kept in {place.folder}; go on from them with "
+                "--resume",
+                stream=sys.stderr,
+            )
+        raise
+
+
+def _fused(options: dict[str, Any]) -> bool:
+    return not options.get("no_fused", False)
 
 
 @contextlib.contextmanager
@@ -205,32 +226,48 @@ def _runner(
     if n_workers is None and address is None:
         yield None
         return
-    from redundancy.sharding.clients import local_client, remote_client
-    from redundancy.sharding.cluster import ClusterRunner
-    from redundancy.sharding.worker import OpenCheckpoint
+    from redundancy.sharding.jobs import OpenCheckpoint
 
-    clients = local_client(n_workers) if n_workers else remote_client(str(address))
-    with clients as client:
-        runner = ClusterRunner(
-            client,
-            OpenCheckpoint.of(checkpoint, options["device"], dataset),
-            dataset,
-            plan,
-            statistics,
-            fused=not options.get("no_fused", False),
-            local=bool(n_workers),
-        )
-        with contextlib.closing(runner):
-            yield runner
+    opening = OpenCheckpoint.of(checkpoint, options["device"], dataset)
+    with contextlib.ExitStack() as stack:
+        runner: LocalRunner | ClusterRunner
+        if n_workers:
+            from redundancy.sharding.local import LocalRunner
+
+            runner = LocalRunner(
+                n_workers, opening, dataset, plan, statistics, fused=_fused(options)
+            )
+        else:
+            from redundancy.sharding.clients import remote_client
+            from redundancy.sharding.cluster import ClusterRunner
+
+            client = stack.enter_context(remote_client(str(address), _credentials(options)))
+            runner = ClusterRunner(
+                client, opening, dataset, plan, statistics, fused=_fused(options)
+            )
+        yield stack.enter_context(contextlib.closing(runner))
 
 
-def _save(results: Results, place: Place) -> None:
+def _credentials(options: dict[str, Any]) -> Credentials | None:
+    files = [options.get(name) for name in ("tls_ca_file", "tls_cert", "tls_key")]
+    if not any(files):
+        return None
+    ca_file, cert, key = files
+    if ca_file is None or cert is None or key is None:
+        raise UsageError("TLS needs all of --tls-ca-file, --tls-cert and --tls-key")
+    from redundancy.sharding.clients import Credentials
+
+    return Credentials(ca_file, cert, key)
+
+
+def save(results: Results, place: Place) -> None:
+    """Save results in their place."""
     from redundancy.files import full_disk_as_sentence
 
     with full_disk_as_sentence(
         place.folder, "free some space and go on from what was done with --resume"
     ):
-        place.save(results)
+        results.save(place.file)
 
 
 def estimate_text(expected: Estimate) -> str:

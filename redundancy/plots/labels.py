@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from redundancy import schema
+from redundancy.names import visible
 from redundancy.plots.style import TITLE_SIZE
 
 # Mean advance of DejaVu Sans in units of the font size, on the safe side.
@@ -24,6 +25,7 @@ def characters_in(width: float, size: float) -> int:
 
 def shorten(name: str, length: int) -> str:
     """Cut the middle out of a name that is longer than `length` characters."""
+    name = visible(name)
     if len(name) <= length:
         return name
     tail = (length - 1) * 2 // 3

@@ -14,7 +14,6 @@ import pandas as pd
 from redundancy import schema
 from redundancy.comparison import Comparison, compare
 from redundancy.errors import UsageError
-from redundancy.files import atomic_path
 from redundancy.report.energy import EnergyReport
 from redundancy.report.membrane_potential import layer_results, noise_share
 from redundancy.report.output import Selection, figure_of
@@ -26,6 +25,7 @@ from redundancy.tables import (
     table_1,
     table_3,
     table_4,
+    write_csv,
     write_table,
 )
 
@@ -91,8 +91,7 @@ class ComparisonReport:
         paths = []
         for name, table in self.comparison.tables.items():
             paths.append(folder / f"compare_{name}.csv")
-            with atomic_path(paths[-1]) as temporary:
-                table.to_csv(temporary, index=False)
+            write_csv(table, paths[-1])
         energy = self.energy
         tables = {
             "table_1_firing_rate": table_1(self.networks),

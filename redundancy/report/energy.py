@@ -12,7 +12,6 @@ import xarray as xr
 
 from redundancy import schema
 from redundancy.errors import UsageError
-from redundancy.files import atomic_path
 from redundancy.report.output import figure_of
 from redundancy.report.text import format_table
 from redundancy.stats.energy import energy_change
@@ -22,6 +21,7 @@ from redundancy.tables import (
     gac_power_table,
     is_gac_network,
     to_markdown,
+    write_csv,
     write_table,
 )
 from redundancy.tables.quantities import has_energy
@@ -75,8 +75,7 @@ class EnergyReport:
             rows = energy_rows(results, self.convention, self.e_mac, self.e_ac)
             frames.append(rows.assign(network=name))
         path = folder / "energy.csv"
-        with atomic_path(path) as temporary:
-            pd.concat(frames, ignore_index=True).to_csv(temporary, index=False)
+        write_csv(pd.concat(frames, ignore_index=True), path)
         if not any(map(is_gac_network, networks.values())):
             return [path]
         power = gac_power_table(networks, e_mac=self.e_mac, e_ac=self.e_ac)

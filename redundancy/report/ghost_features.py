@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 
 from redundancy import schema
 from redundancy.errors import UsageError
-from redundancy.files import atomic_path
 from redundancy.report.output import Selection, figure_of
 from redundancy.report.text import format_table, heading
 from redundancy.results import Results
 from redundancy.stats import TemporalKernel
 from redundancy.stats.ghosts import cut_height, ghost_groups, ghost_ratio_curve, linkage_of
 from redundancy.stats.temporal import temporal_ghost_curve
-from redundancy.tables import ghost_table
+from redundancy.tables import ghost_table, write_csv
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -54,8 +53,7 @@ class GhostReport:
     def write_tables(self, results: Results, folder: Path) -> list[Path]:
         """Write the ghost ratios of every layer and measure, and every channel's group."""
         path = folder / "ghost_features.csv"
-        with atomic_path(path) as temporary:
-            ghost_table(results, self.threshold).to_csv(temporary, index=False)
+        write_csv(ghost_table(results, self.threshold), path)
         return [path]
 
     def _similarities(self, results: Results, layer: str, time: int) -> dict[str, xr.DataArray]:

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from redundancy import schema
-from redundancy.files import atomic_path
 from redundancy.report.output import Selection, figure_of
 from redundancy.report.text import format_table, heading
 from redundancy.results import Results
 from redundancy.stats import PatternRules, pattern_shares
-from redundancy.tables import membrane_potential_table, pattern_table
+from redundancy.tables import membrane_potential_table, pattern_table, write_csv
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -58,8 +57,7 @@ class MembranePotentialReport:
             "spike_patterns.csv": pattern_table(results, self.rules),
         }
         for name, table in tables.items():
-            with atomic_path(folder / name) as temporary:
-                table.to_csv(temporary, index=False)
+            write_csv(table, folder / name)
         return [folder / name for name in tables]
 
     def drawings(self, results: Results, selection: Selection) -> Iterator[Drawing]:

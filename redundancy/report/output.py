@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from redundancy import schema
 from redundancy.errors import UsageError
-from redundancy.files import write_text
+from redundancy.files import check_target, write_text
 from redundancy.results import Results
 
 if TYPE_CHECKING:
@@ -69,11 +68,9 @@ def check_folder(folder: Path, *, overwrite: bool) -> None:
     UsageError
         If it holds results and `overwrite` is not set, is a file, or cannot be written to.
     """
+    check_target(folder)
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is a file; name a folder with --out")
-    existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
-    if not os.access(existing, os.W_OK):
-        raise UsageError(f"{existing} cannot be written to; name another folder with --out")
     if (folder / RESULTS_FILE).exists() and not overwrite:
         raise UsageError(
             f"{folder} holds results already; draw from them by naming {folder / RESULTS_FILE} "
@@ -81,12 +78,11 @@ def check_folder(folder: Path, *, overwrite: bool) -> None:
         )
 
 
-def write_results(results: Results, folder: Path) -> list[Path]:
-    """Write the results file and the summary."""
-    paths = [folder / name for name in (RESULTS_FILE, SUMMARY_FILE)]
-    results.save(paths[0])
-    write_text(paths[1], json.dumps(results.summary(), indent=1) + "\n")
-    return paths
+def write_summary(results: Results, folder: Path) -> Path:
+    """Write the headline numbers."""
+    path = folder / SUMMARY_FILE
+    write_text(path, json.dumps(results.summary(), indent=1) + "\n")
+    return path
 
 
 def draw_all(

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from redundancy import schema
-from redundancy.files import atomic_path
 from redundancy.report.output import figure_of
 from redundancy.report.text import format_table
 from redundancy.stats.quantization_error import LONG_NAMES
-from redundancy.tables import quantization_error_table, table_4, write_table
+from redundancy.tables import quantization_error_table, table_4, write_csv, write_table
 
 if TYPE_CHECKING:
     from redundancy.report.output import Drawing
@@ -28,8 +27,7 @@ def write_tables(networks: Mapping[str, Results], folder: Path) -> list[Path]:
         quantization_error_table(results).assign(network=name) for name, results in networks.items()
     ]
     path = folder / "quantization_error.csv"
-    with atomic_path(path) as temporary:
-        pd.concat(frames, ignore_index=True).to_csv(temporary, index=False)
+    write_csv(pd.concat(frames, ignore_index=True), path)
     return [path, *write_table(table_4(networks), folder / "table_4_quantization_error")]
 
 

@@ -7,14 +7,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from redundancy.files import atomic_path
 from redundancy.report.output import (
     Selection,
     example_frames,
     figure_of,
 )
 from redundancy.results import Results
-from redundancy.tables import firing_rate_table
+from redundancy.tables import firing_rate_table, write_csv
 from redundancy.tables.grouping import attention_label, has_attention
 
 if TYPE_CHECKING:
@@ -27,8 +26,7 @@ TABLE_FILE = "firing_rates.csv"
 
 def write_tables(results: Results, folder: Path) -> list[Path]:
     """Write the table of channel rates."""
-    with atomic_path(folder / TABLE_FILE) as temporary:
-        firing_rate_table(results).to_csv(temporary, index=False)
+    write_csv(firing_rate_table(results), folder / TABLE_FILE)
     return [folder / TABLE_FILE]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from redundancy import schema
+from redundancy.names import visible
 from redundancy.tables.grouping import GAC, NOT_STATED, attention_of, has_attention
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     numeric = [
         column > 0 and _is_numeric([row[column] for row in rows]) for column in range(len(header))
     ]
-    table = [list(header), *[list(row) for row in rows]]
+    table = [[visible(text) for text in row] for row in (header, *rows)]
     widths = [max(len(row[column]) for row in table) for column in range(len(header))]
     lines = []
     for row in table:
@@ -49,7 +50,7 @@ def heading(results: Results) -> str:
     elif has_attention(results):
         name = f"{name} with {'attention' if attention == NOT_STATED else attention}"
     samples = _counted(int(attributes[schema.N_SAMPLES]), "sample")
-    return (
+    return visible(
         f"{name} on {attributes[schema.DATASET]} ({attributes[schema.SPLIT]}, {samples}, "
         f"T = {attributes[schema.N_TIMESTEPS]})"
     )

@@ -133,6 +133,8 @@ class Workshop:
             path,
             recipe=recipe,
             device="cpu",
+            # An earlier run may have been interrupted in the midst of it.
+            resume=True,
             command="analyze reproduce",
             on_epoch=on_epoch,
             on_batch=on_batch,

@@ -1,4 +1,4 @@
-"""Workers: processes of this machine, or any cluster that dask.distributed connects.
+"""Connecting to the scheduler of a cluster, with TLS or without.
 
 Import this module only where it is used: it brings dask.
 """
@@ -6,123 +6,82 @@ Import this module only where it is used: it brings dask.
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import logging
-import os
-import signal
+import ssl
+import warnings
 from collections.abc import Callable, Iterator
-from multiprocessing import resource_tracker
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from distributed import Client, Nanny, Scheduler, SpecCluster
+from distributed import Client, Security
 from distributed.comm.addressing import parse_host_port
 
 from redundancy.errors import ClusterError, UsageError
-from redundancy.process import available_cores
 
 _CONNECT_SECONDS = 10
 _WORKER_SECONDS = 60
 
 
-@contextlib.contextmanager
-def local_client(n_workers: int) -> Iterator[Client]:
-    """Start workers on this machine, each a process with its share of the cores.
+@dataclass(frozen=True)
+class Credentials:
+    """Files, in PEM, by which this process and a scheduler know one another.
 
-    Where there are GPUs each worker sees one of them.
+    Attributes
+    ----------
+    ca_file : Path
+        Certificate of the authority that both trust.
+    cert, key : Path
+        Certificate of this process, and its key.
     """
-    _silence_dask()
-    with contextlib.ExitStack() as stack:
-        workers = {
-            index: {
-                "cls": Nanny,
-                "options": {
-                    "nthreads": 1,
-                    "memory_limit": 0,
-                    "env": worker_environment(index, n_workers),
-                    "silence_logs": logging.CRITICAL,
-                },
-            }
-            for index in range(n_workers)
-        }
-        options = {"dashboard": False, "protocol": "tcp://", "host": "127.0.0.1", "port": 0}
-        scheduler = {"cls": Scheduler, "options": options}
-        with _deaf_to_interrupts():
-            cluster = SpecCluster(
-                workers=workers, scheduler=scheduler, silence_logs=logging.CRITICAL
-            )
-            stack.callback(_quietly, cluster.close)
-        # As default client it would also take over how xarray writes files.
-        client = Client(cluster, set_as_default=False)
-        stack.callback(_quietly, client.close)
-        yield client
+
+    ca_file: Path
+    cert: Path
+    key: Path
 
 
 @contextlib.contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    """Let threads and processes that start in the block not hear Ctrl-C; here it waits.
-
-    A terminal sends it to all processes: those that are still starting would each tell
-    of it in a traceback.
-    """
-    if not hasattr(signal, "pthread_sigmask"):  # not on Windows
-        yield
-        return
-    # Where it does not run yet it is started in the block, and ends that for its thread.
-    resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def worker_environment(index: int, n_workers: int) -> dict[str, str]:
-    """Return the environment of one of several workers on this machine."""
-    threads = str(max(_n_cores() // n_workers, 1))
-    environment = dict.fromkeys(
-        ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), threads
-    )
-    devices = _gpus()
-    if devices:
-        environment["CUDA_VISIBLE_DEVICES"] = devices[index % len(devices)]
-    return environment
-
-
-def _n_cores() -> int:
-    given = os.environ.get("OMP_NUM_THREADS", "")
-    available = available_cores()
-    return min(int(given), available) if given.isdigit() and int(given) else available
-
-
-def _gpus() -> list[str]:
-    """Return the GPUs of this machine as CUDA_VISIBLE_DEVICES names them."""
-    import torch
-
-    given = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if given is not None:
-        return [name.strip() for name in given.split(",") if name.strip()]
-    return [str(index) for index in range(torch.cuda.device_count())]
-
-
-@contextlib.contextmanager
-def remote_client(address: str) -> Iterator[Client]:
+def remote_client(address: str, credentials: Credentials | None = None) -> Iterator[Client]:
     """Connect to the scheduler of a cluster.
+
+    Parameters
+    ----------
+    address : str
+        Such as ``tls://10.0.0.1:8786``.
+    credentials : Credentials, optional
+        For TLS; default what dask's own configuration names.
 
     Raises
     ------
     UsageError
-        If there is none at the address.
+        If there is none at the address, or it does not take the credentials.
     ClusterError
         If it has no worker.
+
+    Warns
+    -----
+    UserWarning
+        If whoever is on the network between could read and change what is sent.
     """
     _silence_dask()
+    security = _security(address, credentials)
     try:
-        parse_host_port(address.rpartition("://")[2])
-        client = Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
-    except (OSError, ValueError, TimeoutError) as error:
+        host = parse_host_port(address.rpartition("://")[2])[0]
+        client = Client(address, timeout=_CONNECT_SECONDS, set_as_default=False, security=security)
+    except (OSError, ValueError, TimeoutError, TypeError, RuntimeError) as error:
         raise UsageError(
-            f"there is no dask scheduler at {address or 'an empty address'}; give the address that "
-            "it prints when it starts, such as tcp://10.0.0.1:8786"
+            f"there is no dask scheduler at {address or 'an empty address'} that this process "
+            "can talk to; give the address that it prints when it starts, such as "
+            "tls://10.0.0.1:8786, and with tls:// its --tls-ca-file, --tls-cert and --tls-key"
         ) from error
+    if not _is_tls(address) and not _is_this_machine(host):
+        warnings.warn(
+            f"the scheduler at {address} is reached over a network without TLS: whoever is on it "
+            "can run code here and on the workers; start it with TLS (docs/cluster.md)",
+            UserWarning,
+            stacklevel=3,
+        )
     try:
         try:
             client.wait_for_workers(1, timeout=_WORKER_SECONDS)
@@ -134,6 +93,46 @@ def remote_client(address: str) -> Iterator[Client]:
         yield client
     finally:
         _quietly(client.close)
+
+
+def _security(address: str, credentials: Credentials | None) -> Security | None:
+    if credentials is None:
+        return None
+    if not _is_tls(address):
+        raise UsageError(
+            f"--tls-ca-file, --tls-cert and --tls-key are for a scheduler at tls://..., got "
+            f"{address}; start it with TLS, or leave them out"
+        )
+    files = {
+        "tls_ca_file": credentials.ca_file,
+        "tls_client_cert": credentials.cert,
+        "tls_client_key": credentials.key,
+    }
+    for path in files.values():
+        if not path.is_file():
+            raise UsageError(f"there is no file {path}; name the scheduler's --tls-... files")
+    security = Security(
+        require_encryption=True, **{name: str(path) for name, path in files.items()}
+    )
+    try:
+        security.get_connection_args("client")
+    except (OSError, ssl.SSLError, ValueError) as error:
+        raise UsageError(
+            f"{', '.join(map(str, files.values()))} are not a certificate of an authority, a "
+            f"certificate and its key, in PEM ({getattr(error, 'reason', None) or error})"
+        ) from error
+    return security
+
+
+def _is_tls(address: str) -> bool:
+    return address.partition("://")[0] in ("tls", "wss")
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _silence_dask() -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import secrets
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any
@@ -17,11 +16,11 @@ from distributed import Client, KilledWorker, as_completed
 from redundancy.datasets.base import Dataset
 from redundancy.errors import ClusterError
 from redundancy.observation import AnalysisOptions, Bins
-from redundancy.provenance import versions
 from redundancy.sharding.gathering import Piece
+from redundancy.sharding.jobs import job_of
 from redundancy.sharding.plan import Plan, Shard
 from redundancy.sharding.runners import Pilot, SamplesDone
-from redundancy.sharding.worker import Job, JobPlugin, facts_of, run_pilot, run_shard
+from redundancy.sharding.worker import JobPlugin, run_pilot, run_shard
 
 if TYPE_CHECKING:
     from distributed import Future
@@ -46,8 +45,6 @@ class ClusterRunner:
     options : AnalysisOptions
     fused : bool
         See :class:`redundancy.sharding.runners.InProcess`.
-    local : bool
-        Whether the workers are processes that belong to this analysis alone.
     """
 
     def __init__(
@@ -59,19 +56,9 @@ class ClusterRunner:
         options: AnalysisOptions,
         *,
         fused: bool = True,
-        local: bool = False,
     ) -> None:
         self._client = client
-        self._job = Job(
-            secrets.token_hex(8),
-            open_job,
-            facts_of(dataset),
-            plan,
-            options,
-            fused,
-            versions(),
-            local,
-        )
+        self._job = job_of(open_job, dataset, plan, options, fused=fused, local=False)
         client.register_plugin(JobPlugin(self._job))
 
     @property
@@ -151,8 +138,8 @@ def _errors_as_sentences() -> Iterator[None]:
     except KilledWorker as error:
         raise ClusterError(
             f"the same samples ended {error.allowed_failures + 1} workers one after another, "
-            "probably because memory was short; ask for fewer --workers or a smaller --batch-size, "
-            "and go on with --resume"
+            "probably because memory was short; ask for a smaller --batch-size, and go on with "
+            "--resume"
         ) from error
     except (CancelledError, asyncio.CancelledError) as error:
         raise ClusterError(

@@ -75,9 +75,7 @@ class KeptStates:
             If other or the same states are kept there, and they are neither to be gone on
             from nor to be removed.
         """
-        text = json.dumps(identity, sort_keys=True, default=str)
-        self.folder = self._parent / f"{_PREFIX}{hashlib.sha256(text.encode()).hexdigest()[:12]}"
-        self._identity = text
+        text = self._locate(identity)
         if self._resume and not self.folder.exists():
             self._refuse_others(json.loads(text))
         if self._resume and self.folder.exists():
@@ -89,6 +87,17 @@ class KeptStates:
             )
         shutil.rmtree(self.folder, ignore_errors=True)
         return Gathered(start)
+
+    def _locate(self, identity: Mapping[str, Any]) -> str:
+        text = json.dumps(identity, sort_keys=True, default=str)
+        self.folder = self._parent / f"{_PREFIX}{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+        self._identity = text
+        return text
+
+    def discard(self, identity: Mapping[str, Any]) -> None:
+        """Remove what is kept of the analysis that `identity` describes."""
+        self._locate(identity)
+        self.remove()
 
     def _refuse_others(self, identity: Mapping[str, Any]) -> None:
         for path in sorted(self._parent.glob(f"{_PREFIX}*/{_IDENTITY}")):

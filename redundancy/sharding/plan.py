@@ -49,7 +49,7 @@ class Part:
         UsageError
             If the text is anything else.
         """
-        found = re.fullmatch(r"\s*(\d{1,9})\s*/\s*(\d{1,9})\s*", text)
+        found = re.fullmatch(r"\s*(\d{1,18})\s*/\s*(\d{1,18})\s*", text)
         if found is None:
             raise UsageError(f"a part is I/N with I from 1 to N, such as 2/8, got {text!r}")
         return cls(int(found[1]), int(found[2]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from redundancy.tables.attention import attention_macs_table
-from redundancy.tables.formats import FORMATS, to_latex, to_markdown, write_table
+from redundancy.tables.formats import FORMATS, to_latex, to_markdown, write_csv, write_table
 from redundancy.tables.gac import gac_power_table, is_gac_network
 from redundancy.tables.ghosts import ghost_table
 from redundancy.tables.paper import table_1, table_3, table_4
@@ -31,5 +31,6 @@ __all__ = [
     "table_4",
     "to_latex",
     "to_markdown",
+    "write_csv",
     "write_table",
 ]

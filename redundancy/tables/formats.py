@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from redundancy.errors import UsageError
 from redundancy.files import write_text
+from redundancy.names import visible
 from redundancy.tables.cells import cell, header, is_numeric
 
 if TYPE_CHECKING:
@@ -46,13 +47,34 @@ _LATEX = {
     "²": "$^2$",
 }
 _LATEX_SPECIAL = re.compile("|".join(map(re.escape, _LATEX)))
-_MARKDOWN = {"|": r"\|", "\\": "\\\\", "*": r"\*", "<": "&lt;"}
-_MARKDOWN_SPECIAL = re.compile("|".join(map(re.escape, _MARKDOWN)))
+# Beside these, what makes bare addresses links, and emphasis at the edge of a word.
+_MARKDOWN = {"<": "&lt;", ">": "&gt;", "&": "&amp;", ":": "&#58;", "@": "&#64;", ".": "&#46;"}
+_MARKDOWN_SPECIAL = re.compile(
+    r"[|\\*<>\[\]`~$@]|&(?=\w+;|#)|:(?=//)|(?<=www)\.|(?<![^\W_])_|_(?![^\W_])", re.IGNORECASE
+)
+# What spreadsheets take for a formula.
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def to_csv(frame: pd.DataFrame) -> str:
-    """Return a table as CSV: the columns' own names, every digit, empty where not known."""
-    return str(frame.to_csv(index=False, lineterminator="\n"))
+    """Return a table as CSV: the columns' own names, every digit, empty where not known.
+
+    Names that a spreadsheet would run as a formula begin with an apostrophe, and control
+    characters in them are written out.
+    """
+    import pandas as pd
+
+    safe = frame.rename(columns=_csv_text)
+    for place, (_, column) in enumerate(frame.items()):
+        if column.dtype.kind not in "biufc":
+            cells = [_csv_text(value) for value in column]
+            safe.isetitem(place, pd.Series(cells, frame.index, object))
+    return str(safe.to_csv(index=False, lineterminator="\n"))
+
+
+def write_csv(frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:
+    """Write a table as :func:`to_csv` says it, whole or not at all."""
+    write_text(path, to_csv(frame))
 
 
 def to_markdown(frame: pd.DataFrame) -> str:
@@ -182,7 +204,9 @@ def _markdown_row(cells: Sequence[str]) -> str:
 
 
 def _markdown_text(text: str) -> str:
-    return _MARKDOWN_SPECIAL.sub(lambda match: _MARKDOWN[match[0]], _one_line(text))
+    return _MARKDOWN_SPECIAL.sub(
+        lambda match: _MARKDOWN.get(match[0], f"\\{match[0]}"), _one_line(text)
+    )
 
 
 def _latex_text(text: str) -> str:
@@ -190,7 +214,23 @@ def _latex_text(text: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return " ".join(visible(text).split())
+
+
+def _csv_text(value: Any) -> Any:
+    """Return a cell; text that is no number must not be read as a formula."""
+    if not isinstance(value, str):
+        return value
+    text = visible(value)
+    return f"'{text}" if text.lstrip().startswith(_FORMULA) and not _is_number(text) else text
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _latex_number(text: str) -> str:

@@ -136,6 +136,8 @@ class _Training:
                 on_epoch(epoch, self.recipe.epochs)
         if self.processes.is_main:
             save_checkpoint(self.files.final, self._checkpoint())
+            # Again, if the training was ended after its last epoch and before this.
+            self._write_record()
             self.files.last.unlink(missing_ok=True)
         return self._record()
 
@@ -186,6 +188,9 @@ class _Training:
         if epoch.test_accuracy > max((e.test_accuracy for e in self.epochs[:-1]), default=-1.0):
             save_checkpoint(self.files.best, self._checkpoint())
         save_state(self.files.last, state, self._identity())
+        self._write_record()
+
+    def _write_record(self) -> None:
         write_text(self.files.record, json.dumps(self._record(), indent=1) + "\n")
 
     def _resume(self) -> None:

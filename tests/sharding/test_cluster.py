@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,9 +16,8 @@ import pytest
 
 from redundancy.errors import ClusterError, DataError
 from redundancy.observation import AnalysisOptions
-from redundancy.sharding import clients, cluster
-from redundancy.sharding.clients import local_client, worker_environment
-from redundancy.sharding.cluster import ClusterRunner
+from redundancy.sharding import clients, jobs, local
+from redundancy.sharding.local import LocalRunner, worker_environment
 from redundancy.sharding.plan import Plan
 from tests.command_line import run_analyze, save_frames, save_network, start_analyze
 from tests.toy import ToyDataset
@@ -68,7 +70,7 @@ def children_of(pid: int) -> list[int]:
     return found
 
 
-def wait_for(condition, seconds: float = 60.0) -> None:
+def wait_for(condition, seconds: float = 300.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it never came"
@@ -83,7 +85,7 @@ def test_a_killed_worker_changes_nothing(folder, tmp_path):
     workers = children_of(process.pid)
     assert len(workers) == 2
     os.kill(workers[0], signal.SIGKILL)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=300)
     assert (process.returncode, err) == (0, "")
     assert same_as_single(folder, out)
 
@@ -94,11 +96,11 @@ def test_ctrl_c_ends_the_workers_and_another_number_of_them_goes_on(folder, tmp_
     wait_for(lambda: process.poll() is not None or list(out.glob(".shards-*/*.nc")))
     workers = children_of(process.pid)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 130
     assert "samples are kept in" in err
     assert "Traceback" not in err
-    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers), 10)
+    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers), 60)
     code, _, err = run_analyze(*command(folder), "--out", out, "--resume")
     assert (code, err) == (0, "")
     assert same_as_single(folder, out)
@@ -114,16 +116,18 @@ def processes():
         process.wait(10)
 
 
-def test_one_worker_of_a_cluster_that_others_started(folder, tmp_path, processes):
-    address = tmp_path / "address"
+def start_cluster(folder: Path, processes: list[subprocess.Popen[bytes]], *options: object) -> str:
+    """Start a scheduler and a worker as others would; return the address."""
+    address = folder / "address"
     environment = {**os.environ, "DASK_LOGGING__DISTRIBUTED": "critical"}
     for arguments in (
         ["distributed.cli.dask_scheduler", "--port", "0", "--host", "127.0.0.1"],
         ["distributed.cli.dask_worker", "--nthreads", "2"],
     ):
+        shared = ["--no-dashboard", "--scheduler-file", address, *map(str, options)]
         processes.append(
             subprocess.Popen(
-                [sys.executable, "-m", *arguments, "--no-dashboard", "--scheduler-file", address],
+                [sys.executable, "-m", *arguments, *shared],
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 cwd=Path(__file__).resolve().parents[2],
@@ -131,13 +135,48 @@ def test_one_worker_of_a_cluster_that_others_started(folder, tmp_path, processes
             )
         )
         wait_for(address.exists)
-    import json
+    return str(json.loads(address.read_text())["address"])
 
-    scheduler = json.loads(address.read_text())["address"]
+
+def test_one_worker_of_a_cluster_that_others_started(folder, tmp_path, processes):
+    scheduler = start_cluster(tmp_path, processes)
     out = tmp_path / "o"
     code, _, err = run_analyze(*command(folder), "--out", out, "--scheduler", scheduler)
     assert (code, err) == (0, "")
     assert same_as_single(folder, out)
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="nothing here makes certificates")
+def test_a_cluster_over_tls_takes_those_with_credentials_only(
+    folder, tmp_path, processes, monkeypatch
+):
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    subprocess.run(
+        [*"openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=test".split(), "-out", cert]
+        + ["-keyout", key],
+        check=True,
+        capture_output=True,
+    )
+    tls = ["--tls-ca-file", cert, "--tls-cert", cert, "--tls-key", key]
+    scheduler = start_cluster(tmp_path, processes, *tls, "--protocol", "tls")
+    assert scheduler.startswith("tls://")
+    out = tmp_path / "o"
+    code, _, err = run_analyze(*command(folder), "--out", out, "--scheduler", scheduler, *tls)
+    assert (code, err) == (0, "")
+    assert same_as_single(folder, out)
+    monkeypatch.setattr(clients, "_CONNECT_SECONDS", 2)
+    for address in (scheduler, scheduler.replace("tls:", "tcp:")):
+        code, _, err = run_analyze(
+            *command(folder), "--out", tmp_path / "p", "--scheduler", address
+        )
+        assert code == 2
+        assert f"there is no dask scheduler at {address} that this process can talk to" in err
+    swapped = ["--tls-ca-file", cert, "--tls-cert", key, "--tls-key", cert]
+    code, _, err = run_analyze(
+        *command(folder), "--out", tmp_path / "p", "--scheduler", scheduler, *swapped
+    )
+    assert code == 2
+    assert "are not a certificate of an authority" in err
 
 
 def test_misuse_is_told(folder, tmp_path, monkeypatch):
@@ -148,6 +187,8 @@ def test_misuse_is_told(folder, tmp_path, monkeypatch):
         (["--scheduler", ""], "there is no dask scheduler at an empty address"),
         (["--scheduler", "a:1", "--workers", "2"], "give one of the two"),
         (["--workers", "0"], "0 is not in the range x>=1"),
+        (["--workers", "1000000"], "ask for at most"),
+        (["--workers", "2", "--tls-key", "a"], "TLS needs all of --tls-ca-file"),
     ):
         code, said, err = run_analyze(*command(folder), "--out", tmp_path / "o", *options)
         assert (code, said) == (2, "")
@@ -162,35 +203,40 @@ def open_nothing():
     raise DataError("the disk with the data is not there")
 
 
+def end():
+    os._exit(9)
+
+
+def old_versions():
+    raise AssertionError
+
+
 def open_other_data():
     import torch
 
     return torch.nn.Identity(), ToyDataset(9)
 
 
-def test_errors_of_workers_come_back_as_they_are():
+def test_errors_of_workers_come_back_as_they_are(monkeypatch):
     dataset = ToyDataset(8)
     plan = Plan.of(dataset, 4)
-    with local_client(1) as client:
-        for opening, error, expected in (
-            (open_nothing, DataError, "^the disk with the data is not there$"),
-            (open_other_data, DataError, "finds other data"),
-        ):
-            runner = ClusterRunner(
-                client, opening, dataset, plan, AnalysisOptions(), local=opening is open_nothing
-            )
+    for opening, error, expected in (
+        (open_nothing, DataError, "^the disk with the data is not there$"),
+        (open_other_data, DataError, "finds other data"),
+        (end, ClusterError, "the same samples ended 4 workers"),
+        (old_versions, ClusterError, r"has torch .* and not 0.1"),
+    ):
+        if opening is old_versions:
+            monkeypatch.setattr(jobs, "versions", lambda: {"torch": "0.1"})
+        with contextlib.closing(
+            LocalRunner(1, opening, dataset, plan, AnalysisOptions())
+        ) as runner:
             with pytest.raises(error, match=expected):
-                runner.pilot()
-            runner.close()
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(cluster, "versions", lambda: {"torch": "0.1"})
-            runner = ClusterRunner(client, open_nothing, dataset, plan, AnalysisOptions())
-            with pytest.raises(ClusterError, match=r"has torch .* and not 0.1"):
                 runner.pilot()
 
 
 def test_workers_share_cores_and_take_a_gpu_each(monkeypatch):
-    monkeypatch.setattr(clients, "_n_cores", lambda: 8)
+    monkeypatch.setattr(local, "_n_cores", lambda: 8)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     assert "CUDA_VISIBLE_DEVICES" not in worker_environment(0, 3)
     assert worker_environment(0, 3)["OMP_NUM_THREADS"] == "2"

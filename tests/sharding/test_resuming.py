@@ -134,7 +134,7 @@ def command(folder: Path) -> list[str]:
 
 
 def wait_for_kept(out: Path, process: subprocess.Popen[str]) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 300
     while not list(out.glob(".shards-*/merged.nc")):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < end
