@@ -10,8 +10,10 @@ if TYPE_CHECKING:
 # Averages over windows of up to 8 x 8, and over up to as many timesteps.
 _DENOMINATORS = range(1, 65)
 _MOST_LEVELS = 64
-# Averages are rounded to float32, or to less.
-_TOLERANCE = 1e-5
+# Averages are rounded to float32.
+_TOLERANCE = 5e-7
+# Fewer numbers may be levels by chance.
+_LEAST_VALUES = 16
 _SAMPLE = 8192
 
 
@@ -39,11 +41,28 @@ def is_levelled(values: Tensor) -> bool:
         return False
     if not levels.is_floating_point():
         return True
+    tolerance = _TOLERANCE if levels.element_size() >= 4 else 1e-2
     levels = levels.double()
     if not bool(levels.isfinite().all()) or (len(levels) and float(levels.max()) > _MOST_LEVELS):
         return False
     for denominator in _DENOMINATORS:
         scaled = levels * denominator
-        if bool(((scaled - scaled.round()).abs() <= _TOLERANCE * scaled.clamp(min=1)).all()):
+        if bool(((scaled - scaled.round()).abs() <= tolerance * scaled.clamp(min=1)).all()):
             return True
     return False
+
+
+def tells_of_spikes(values: Tensor) -> bool:
+    """Tell whether values are levels which reals are not by chance.
+
+    Zeros alone tell nothing, and neither do a few numbers. One number that comes again and
+    again must be a simple one: a constant may be any.
+    """
+    nonzero = values[values != 0]
+    if len(nonzero) < _LEAST_VALUES or not is_levelled(nonzero):
+        return False
+    levels: Tensor = nonzero.abs().unique()  # type: ignore[no-untyped-call]
+    if len(levels) > 1:
+        return len(nonzero) >= 4 * len(levels)
+    level = float(levels[0])
+    return level <= 4 and (level == round(level) or abs(1 / level - round(1 / level)) < 1e-6)

@@ -19,7 +19,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from redundancy.probes.levels import is_binary, is_levelled
+from redundancy.probes.levels import is_binary, is_levelled, tells_of_spikes
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -284,7 +284,7 @@ class SpikeWatch(TorchDispatchMode):
         masks = {source for source in sources if source[0] == "mask"}
         if masks and result.is_floating_point():
             sources = sources - masks
-            if step.name in _CASTING or not sources or _tells(result):
+            if step.name in _CASTING or not sources or tells_of_spikes(result):
                 sources |= {("made", number) for _, number in masks}
         mixes = step.name not in _KEEPING_INPUT and self._data_operands(step) > 1
         if _INPUT in sources and (mixes or step.name in _INTEGRATING):
@@ -326,7 +326,7 @@ class SpikeWatch(TorchDispatchMode):
     def _explain(self, consumer: str, values: Tensor) -> None:
         """Keep in mind a synaptic layer whose levels have no maker."""
         known = {source[0] for source in self._of(values)} - {"synapse", "unseen"}
-        if known or not values.is_floating_point() or not _tells(values):
+        if known or not values.is_floating_point() or not tells_of_spikes(values):
             return
         if consumer not in {other.consumer for other in self.found.unexplained}:
             between = tuple(dict.fromkeys(self._since))
@@ -351,11 +351,6 @@ class _Operation:
     args: Any
     operands: list[Tensor]
     sources: Sources
-
-
-def _tells(values: Tensor) -> bool:
-    """Tell whether values are levels, and more than zeros."""
-    return bool(values.any()) and is_levelled(values)
 
 
 def _tensors(tree: Any) -> Iterator[Tensor]:

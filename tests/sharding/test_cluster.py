@@ -152,8 +152,24 @@ def test_a_cluster_over_tls_takes_those_with_credentials_only(
 ):
     cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     subprocess.run(
-        [*"openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=test".split(), "-out", cert]
-        + ["-keyout", key],
+        [
+            *[
+                "openssl",
+                "req",
+                "-x509",
+                "-newkey",
+                "rsa:2048",
+                "-nodes",
+                "-days",
+                "2",
+                "-subj",
+                "/CN=test",
+            ],
+            "-out",
+            cert,
+            "-keyout",
+            key,
+        ],
         check=True,
         capture_output=True,
     )
