@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import xarray as xr
@@ -43,6 +43,7 @@ def network_recordings(
     batch_size: int = DEFAULT_BATCH_SIZE,
     n_samples: int | None = None,
     forward: Forward | None = None,
+    ignore: Collection[str] = (),
 ) -> Generator[Nodes]:
     """Run a dataset through a network and yield a recording of every batch.
 
@@ -57,13 +58,15 @@ def network_recordings(
         Only the first so many samples.
     forward : callable, optional
         See :class:`redundancy.recording.Recorder`.
+    ignore : collection of str
+        See :class:`redundancy.recording.Recorder`.
 
     Yields
     ------
     dict of str to Dataset
         See :meth:`redundancy.recording.Recorder.record_nodes`.
     """
-    with Recorder(network, quantities=quantities, forward=forward) as recorder:
+    with Recorder(network, quantities=quantities, forward=forward, ignore=ignore) as recorder:
         for batch in iterate_batches(dataset, batch_size, n_samples):
             yield recorder.record_nodes(
                 batch.frames,

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from redundancy import schema
 from redundancy.devices import device_of
 from redundancy.forward import default_forward, evaluating, reset_state
 from redundancy.neurons import find_spiking_layers
+from redundancy.probes.proving import prove
+from redundancy.probes.repeating import keeping_buffers
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -31,7 +38,7 @@ def takes_all_timesteps(module: nn.Module) -> bool:
 
 
 def inspect_network(
-    network: nn.Module, frame_shape: tuple[int, int, int, int]
+    network: nn.Module, frame_shape: tuple[int, int, int, int], ignore: Collection[str] = ()
 ) -> list[dict[str, Any]]:
     """Run one blank sample and describe every module that has weights or spikes.
 
@@ -40,6 +47,8 @@ def inspect_network(
     network : nn.Module
     frame_shape : tuple of int
         (time, channel, y, x) of a sample.
+    ignore : collection of str
+        Modules that make masks and no spikes.
 
     Returns
     -------
@@ -52,7 +61,7 @@ def inspect_network(
     """
     import torch
 
-    adapters = find_spiking_layers(network)
+    adapters = find_spiking_layers(network, ignore)
     names = {module: name for name, module in network.named_modules()}
     layers: dict[str, dict[str, Any]] = {}
 
@@ -96,3 +105,36 @@ def inspect_network(
         for handle in handles:
             handle.remove()
     return list(layers.values())
+
+
+def spike_sources_of(
+    network: nn.Module, frame_shape: tuple[int, int, int, int], ignore: Collection[str] = ()
+) -> list[dict[str, str]]:
+    """Run a few samples of noise and tell what emits spikes in a network, and how it is known.
+
+    Parameters
+    ----------
+    network : nn.Module
+    frame_shape : tuple of int
+        (time, channel, y, x) of a sample.
+    ignore : collection of str
+        Modules that make masks and no spikes.
+
+    Returns
+    -------
+    list of dict
+        See :attr:`redundancy.results.Results.spike_sources`.
+
+    Raises
+    ------
+    RecordingError
+        If the network cannot be analysed, with the reason.
+    """
+    import torch
+
+    frames = np.random.default_rng(0).poisson(0.5, (2, *frame_shape)).astype(np.float32)
+    adapters = find_spiking_layers(network, ignore)
+    with evaluating(network), keeping_buffers(network), torch.no_grad():
+        proof = prove(network, adapters, frames, forward=None, ignore=ignore, seed=0)
+    sources: list[dict[str, str]] = json.loads(proof.facts[schema.SPIKE_SOURCES])
+    return sources

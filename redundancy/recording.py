@@ -101,7 +101,7 @@ class Recorder:
         self._proof: Proof | None = None
         self._stack = contextlib.ExitStack()
         modules = dict(network.named_modules())
-        self._adapters = find_spiking_layers(network)
+        self._adapters = find_spiking_layers(network, ignore)
         refuse_names(self._adapters)
         self._calls = CallStack(network)
         self._probes = [
@@ -110,7 +110,7 @@ class Recorder:
             for module in [modules.get(name, network)]
         ]
         self._poolings = [FastPooling(module) for module in modules.values()] if fused else []
-        self._synapses = SynapseProbes(network, self._call)
+        self._synapses = SynapseProbes(network, self._call, self._adapters)
 
     def _call(self, network: nn.Module, inputs: Tensor) -> Tensor:
         """Run the network in the way that was found, or that is told."""
@@ -270,7 +270,8 @@ class Recorder:
                     forward=self._forward, ignore=self._ignore, seed=self._seed,
                 )  # fmt: skip
             inputs = to_inputs(self._network, frames)
-            self._synapses.trace(inputs)
+            stepwise = self._proof.calling.convention == STEPWISE
+            self._synapses.trace(inputs, stepwise=stepwise)
             poolings = self._poolings if sweeper is not None else []
             hooks = self._hooks(inputs.shape[1], poolings)
             output = self._run(self._call, inputs, hooks, start)

@@ -60,6 +60,28 @@ class Results:
             rates[name].attrs["name"] = name
         return rates
 
+    @property
+    def spike_sources(self) -> list[dict[str, str]]:
+        """What emits spikes in the network, each with ``name``, ``kind`` and ``how``.
+
+        ``how`` says by which adapter a neuron was read, or that it was never called, that
+        only the network's input is made binary there, or that it was ignored. Empty for
+        recordings and for files of earlier versions, which do not say.
+        """
+        return list(self.attributes.get(schema.SPIKE_SOURCES, []))
+
+    @property
+    def verified_batches(self) -> dict[str, tuple[int, int]]:
+        """In how many batches a layer's reading was compared with the neuron, and of how many.
+
+        Layers of recordings, and of files of earlier versions, are left out.
+        """
+        return {
+            name: (int(state[schema.VERIFIED_BATCHES]), int(state[schema.N_BATCHES]))
+            for name, state in self.layers.items()
+            if schema.N_BATCHES in state
+        }
+
     @cached_property
     def network_firing_rate(self) -> xr.Dataset:
         """T-SFR and NASFR over all neurons (:func:`redundancy.stats.network_firing_rate`)."""
@@ -224,12 +246,26 @@ class Results:
                 }
                 for name, rates in self.firing_rates.items()
             ],
+            "calling_convention": attributes.get(schema.CALLING_CONVENTION),
+            "output_axes": attributes.get(schema.OUTPUT_AXES),
+            "draws_random_numbers": _truth(attributes.get(schema.IS_RANDOM)),
+            "random_seed": attributes.get(schema.RANDOM_SEED),
+            "spike_sources": self.spike_sources,
+            "ignored_layers": attributes.get(schema.STATISTICS, {}).get("ignore_layers", []),
+            "verified_batches": {
+                name: {"verified": verified, "of": total}
+                for name, (verified, total) in self.verified_batches.items()
+            },
             "versions": attributes.get(schema.VERSIONS, {}),
         }
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write everything to one netCDF-4 file, whole or not at all."""
         write_tree(path, self.tree)
+
+
+def _truth(value: Any) -> bool | None:
+    return None if value is None else bool(value)
 
 
 def _number(value: Any) -> float | None:

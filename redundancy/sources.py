@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -121,12 +121,16 @@ def _check_fit(checkpoint: Checkpoint, dataset: Dataset) -> None:
 
 
 def check_selection(
-    network: nn.Module, dataset: Dataset, layer: str | None, time: int | None
+    network: nn.Module,
+    dataset: Dataset,
+    layer: str | None,
+    time: int | None,
+    ignore: Collection[str] = (),
 ) -> None:
     """Refuse a layer or timestep that cannot come out of an analysis before running it."""
     from redundancy.neurons import find_spiking_layers
 
-    names = list(find_spiking_layers(network))
+    names = list(find_spiking_layers(network, ignore))
     if layer is not None and layer.partition("@")[0] not in names:
         near = difflib.get_close_matches(layer, names, n=1, cutoff=0.0)
         raise UsageError(

@@ -19,9 +19,9 @@ def info(source: Path, **options: Any) -> None:
 
     SOURCE may also be a results file or a recording.
     """
-    from redundancy.inspection import inspect_network
+    from redundancy.inspection import inspect_network, spike_sources_of
     from redundancy.recordings import RecordingFile
-    from redundancy.report.text import checkpoint_text, results_text
+    from redundancy.report.text import checkpoint_text, results_text, source_lines
     from redundancy.results_file import load_results
     from redundancy.sources import source_kind
 
@@ -34,8 +34,10 @@ def info(source: Path, **options: Any) -> None:
         return
     checkpoint = load_named(source, options)
     network = checkpoint.build_network()
-    layers = inspect_network(network, checkpoint.frame_shape)
-    say(checkpoint_text(checkpoint, layers))
+    ignore = options["ignore_layer"]
+    say(checkpoint_text(checkpoint, inspect_network(network, checkpoint.frame_shape, ignore)))
+    for line in source_lines(spike_sources_of(network, checkpoint.frame_shape, ignore)):
+        say(line)
 
 
 @click.command("list", short_help="List the known networks, datasets or training presets.")

@@ -96,6 +96,12 @@ open_options = together(
     click.option(
         "--partial", is_flag=True, help="Leave out weights that do not fit; a note lists them."
     ),
+    click.option(
+        "--ignore-layer",
+        multiple=True,
+        metavar="NAME",
+        help="A module whose 0 and 1 are masks and no spikes; may be repeated.",
+    ),
 )
 data_options = together(
     click.option(

@@ -75,6 +75,7 @@ def record(
         quantities=[name.strip() for name in quantities.split(",")],
         batch_size=options["batch_size"],
         n_samples=options["samples"],
+        ignore=options["ignore_layer"],
     )
     provenance = describe(network, dataset, checkpoint, batch_size=options["batch_size"])
     total = min(options["samples"] or len(dataset), len(dataset))

@@ -59,6 +59,7 @@ def statistics_of(options: dict[str, Any]) -> AnalysisOptions:
         "bounds": options.get("bounds"),
         "n_replicates": options.get("replicates"),
         "seed": options.get("seed"),
+        "ignore_layers": options.get("ignore_layer"),
     }
     return AnalysisOptions(**{name: value for name, value in given.items() if value is not None})
 
@@ -103,7 +104,7 @@ def analyze_checkpoint(
     part = Part.parse(options["part"]) if options.get("part") else None
     checkpoint, network, dataset = open_for_analysis(source, options, quiet)
     if selection is not None:
-        check_selection(network, dataset, selection.layer, selection.time)
+        check_selection(network, dataset, selection.layer, selection.time, statistics.ignore_layers)
     plan = Plan.of(dataset, options["batch_size"], options["samples"], part)
     if options.get("resume") and place is not None and place.file.exists():
         provenance = describe(network, dataset, checkpoint, batch_size=plan.batch_size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from redundancy.errors import RecordingError
@@ -59,8 +60,12 @@ def _complete(adapter: NeuronAdapter) -> NeuronAdapter:
     return adapter
 
 
-def find_spiking_layers(network: nn.Module) -> dict[str, NeuronAdapter]:
+def find_spiking_layers(
+    network: nn.Module, ignore: Collection[str] = ()
+) -> dict[str, NeuronAdapter]:
     """Return an adapter for every spiking neuron of `network`, by qualified name.
+
+    Modules named in `ignore` are no neurons, whatever they look like.
 
     Raises
     ------
@@ -72,7 +77,7 @@ def find_spiking_layers(network: nn.Module) -> dict[str, NeuronAdapter]:
         kind = qualified_name(type(module))
         if kind in NEURON_ADAPTERS:
             layers[name or type(module).__name__] = _complete(NEURON_ADAPTERS.get(kind)())
-        elif is_unknown_neuron(module):
+        elif name not in ignore and is_unknown_neuron(module):
             raise RecordingError(
                 f"layer {name!r} is a spiking neuron of class {kind}, which no adapter reads; "
                 f"known: {', '.join(k.rpartition('.')[2] for k in NEURON_ADAPTERS)}. Register an "

@@ -36,7 +36,7 @@ class SpikeSource:
     kind : str
         Its class, or the operation.
     how : str
-        ``"adapter ..."``, ``"never called"``, ``"input encoding"`` or ``"ignored"``.
+        ``"read by ADAPTER"``, ``"never called"``, ``"input made binary"`` or ``"ignored"``.
     """
 
     name: str
@@ -148,7 +148,7 @@ def are_layers(fed: Sequence[tuple[str, Sources]], n_repeats: int) -> bool:
     own = [sources for name, sources in fed if name == fed[0][0]]
     for number, sources in enumerate(own):
         before = own[number - number % n_repeats : number]
-        by_neurons = all(source[0] == "neuron" for source in sources)
+        by_neurons = all(source[0].endswith("neuron") for source in sources)
         if before and not by_neurons and sources in before:
             return False
     return True
@@ -189,11 +189,11 @@ def _sources(
         SpikeSource(
             name,
             type(module).__name__,
-            f"adapter {type(adapters[name]).__name__}" if name in found.called else "never called",
+            f"read by {type(adapters[name]).__name__}" if name in found.called else "never called",
         )
         for name, module in neurons.items()
     ]
-    encodings = [SpikeSource(n, op, "input encoding") for n, op in found.encodings.items()]
+    encodings = [SpikeSource(n, op, "input made binary") for n, op in found.encodings.items()]
     masks = [SpikeSource(n, type(m).__name__, "ignored") for n, m in ignored.items()]
     return [*read, *encodings, *masks]
 

@@ -22,7 +22,7 @@ from redundancy.forward import reset_state
 from redundancy.probes.calling import Calling, few_samples, find_calling, refuse_own_loop
 from redundancy.probes.completeness import are_layers, check_complete
 from redundancy.probes.random_numbers import seeded
-from redundancy.probes.repeating import check_repeatable
+from redundancy.probes.repeating import Trace, check_repeatable, first_difference, traced_run
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -45,15 +45,15 @@ class Proof:
         See :class:`redundancy.probes.completeness.Completeness`.
     inputs : Tensor
         The few samples.
-    output : Tensor
-        What the network makes of them.
+    trace : list
+        What each module makes of them; see :func:`redundancy.probes.repeating.traced_run`.
     """
 
     calling: Calling
     facts: dict[str, Any]
     uncounted: tuple[str, ...]
     inputs: Tensor
-    output: Tensor
+    trace: Trace
 
 
 def to_inputs(network: nn.Module, frames: NDArray[Any]) -> Tensor:
@@ -161,15 +161,17 @@ def prove(
         schema.RANDOM_SEED: seed,
         schema.SPIKE_SOURCES: json.dumps([source.as_dict() for source in complete.sources]),
     }
-    output = rerun(network, calling, inputs, seed)
-    return Proof(calling, facts, complete.uncounted, inputs, output)
+    trace = rerun(network, calling, inputs, seed)
+    return Proof(calling, facts, complete.uncounted, inputs, trace)
 
 
-def rerun(network: nn.Module, calling: Calling, inputs: Tensor, seed: int) -> Tensor:
-    """Return what a network makes, from its initial state, of the few samples."""
+def rerun(network: nn.Module, calling: Calling, inputs: Tensor, seed: int) -> Trace:
+    """Return what a network and its modules make, from the initial state, of the few samples."""
     reset_state(network)
     try:
-        return _seeded_run(network, calling, inputs.clone(), seed)
+        return traced_run(
+            network, lambda: calling.forward(network, inputs.clone()), seed, device_of(network)
+        )
     finally:
         reset_state(network)
 
@@ -180,18 +182,15 @@ def check_unchanged(network: nn.Module, proof: Proof, seed: int) -> None:
     Raises
     ------
     RecordingError
-        If it gives another output for the few samples.
+        If a module of it gives anything else for the few samples.
     """
-    import torch
-
     again = rerun(network, proof.calling, proof.inputs, seed)
-    if again.shape != proof.output.shape or not torch.equal(
-        again.nan_to_num(), proof.output.nan_to_num()
-    ):
+    if again != proof.trace:
         raise RecordingError(
-            "the network has changed while it was analysed: it gives another output for the first "
-            "samples than at the beginning (a counter, weights or state that forward changes); let "
-            "forward do the same for the same input, after a reset"
+            "the network has changed while it was analysed: for the first samples, "
+            f"{first_difference(proof.trace, again)!r} gives something else than at the beginning "
+            "(a counter, weights or state that forward changes); let forward do the same for the "
+            "same input, after a reset"
         )
 
 

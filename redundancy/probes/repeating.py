@@ -57,7 +57,7 @@ def check_repeatable(
     reset_state(network)
     initial = {name: _plain(adapters[name].potential(m)) for name, m in neurons.items()}
     state = _state_of(network)
-    first = _traced(network, run, seed, device)
+    first = traced_run(network, run, seed, device)
     reset_state(network)
     for name, module in neurons.items():
         if not _same(initial[name], _plain(adapters[name].potential(module))):
@@ -68,9 +68,9 @@ def check_repeatable(
             )
     left = _differences(state, _state_of(network))
     # In between, so that what changes with the number of runs is no random number.
-    other = _traced(network, run, seed + 1, device)
+    other = traced_run(network, run, seed + 1, device)
     reset_state(network)
-    second = _traced(network, run, seed, device)
+    second = traced_run(network, run, seed, device)
     reset_state(network)
     if first != second:
         raise RecordingError(_state_stays(first, second, left))
@@ -84,11 +84,14 @@ def check_repeatable(
     return other != first
 
 
+def first_difference(first: Trace, second: Trace) -> str:
+    """Return the name of the first module that gave something else in another run."""
+    differing = (a[0] for a, b in zip(first, second, strict=False) if a != b)
+    return next(differing, "the number of calls")
+
+
 def _state_stays(first: Trace, second: Trace, left: list[str]) -> str:
-    differing = next(
-        (a[0] for a, b in zip(first, second, strict=False) if a != b),
-        "the network itself" if len(first) == len(second) else "the number of calls",
-    )
+    differing = first_difference(first, second)
     stays = (
         f"{_listed(left)} is not what it was: state stays over from batch to batch"
         if left
@@ -101,7 +104,9 @@ def _state_stays(first: Trace, second: Trace, left: list[str]) -> str:
     )
 
 
-def _traced(network: nn.Module, run: Callable[[], Any], seed: int, device: torch.device) -> Trace:
+def traced_run(
+    network: nn.Module, run: Callable[[], Any], seed: int, device: torch.device
+) -> Trace:
     """Run once and return a digest of what each module without children gave."""
     import torch
     from torch.utils._pytree import tree_leaves

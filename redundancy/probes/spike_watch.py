@@ -24,15 +24,16 @@ from redundancy.probes.levels import is_binary, is_levelled, tells_of_spikes
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-# Where values come from: ("input",) and nothing but rescaled, ("state of input",),
-# ("neuron", name), ("synapse", name), ("ignored", name), ("unseen",), or
+# Where values come from: ("input",) and ("neuron", name), or a "state of" these;
+# ("synapse", name), ("ignored", name), ("unseen",), or
 # ("made", number) for levels that were made of real numbers; ("mask", number) are conditions,
 # of which spikes may yet be made.
 Source = tuple[Any, ...]
 Sources = frozenset[Source]
 _NOTHING: Sources = frozenset()
 _INPUT: Source = ("input",)
-_MIXED_INPUT: Source = ("state of input",)
+# What several of them were put together to, as a neuron's state is.
+_MIXED = {"input": "state of input", "neuron": "state of neuron"}
 _UNSEEN: Source = ("unseen",)
 
 # Operations as PyTorch names them, in place or not.
@@ -253,7 +254,10 @@ class SpikeWatch(TorchDispatchMode):
     def _compares(self, step: _Operation) -> bool:
         """Tell whether a comparison makes levels of what was no 0 or 1 before."""
         data = [t for t in step.operands if self._of(t) - {_UNSEEN}]
-        return bool(data) and not all(is_binary(tensor) for tensor in data)
+        if not data:
+            return False
+        is_state = any(kind in _MIXED.values() for kind, *_ in step.sources)
+        return is_state or not all(is_binary(tensor) for tensor in data)
 
     def _condition(self, step: _Operation, result: Tensor) -> Sources:
         """Return the sources of what a comparison gives."""
@@ -287,8 +291,8 @@ class SpikeWatch(TorchDispatchMode):
             if step.name in _CASTING or not sources or tells_of_spikes(result):
                 sources |= {("made", number) for _, number in masks}
         mixes = step.name not in _KEEPING_INPUT and self._data_operands(step) > 1
-        if _INPUT in sources and (mixes or step.name in _INTEGRATING):
-            sources = (sources - {_INPUT}) | {_MIXED_INPUT}
+        if mixes or step.name in _INTEGRATING:
+            sources = frozenset((_MIXED.get(kind, kind), *name) for kind, *name in sources)
         return sources
 
     def _data_operands(self, step: _Operation) -> int:

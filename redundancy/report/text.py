@@ -83,7 +83,39 @@ def results_text(results: Results) -> str:
             ]
         )
     header = ["layer", "shape", "neurons", "rate", "C-SFR range", "silent channels"]
-    return "\n".join(lines) + format_table(header, rows)
+    text = "\n".join(lines) + format_table(header, rows)
+    return "\n".join([text, *reading_lines(results)])
+
+
+def reading_lines(results: Results) -> list[str]:
+    """Return how the network was read: what emits spikes, how it was called and verified."""
+    lines = []
+    attributes = results.attributes
+    if results.verified_batches:
+        verified, total = min(results.verified_batches.values())
+        batches = "all batches" if verified == total else f"{verified} of {total} batches"
+        lines.append(
+            f"called as {attributes.get(schema.CALLING_CONVENTION, 'not stated')}; readings "
+            f"compared with the neurons themselves in {batches}"
+        )
+    if attributes.get(schema.IS_RANDOM):
+        lines.append(
+            "the network draws random numbers: these results are of seed "
+            f"{attributes.get(schema.RANDOM_SEED)}"
+        )
+    return [visible(line) for line in [*lines, *source_lines(results.spike_sources)]]
+
+
+def source_lines(sources: Sequence[Mapping[str, str]]) -> list[str]:
+    """Return what emits spikes, a line for each way in which it is known."""
+    by_how: dict[str, list[str]] = {}
+    for source in sources:
+        by_how.setdefault(source["how"], []).append(f"{source['name']} ({source['kind']})")
+    return [
+        line
+        for how, named in by_how.items()
+        for line in _wrapped(visible(f"what spikes, {how}: {', '.join(named)}"), "", 4)
+    ]
 
 
 def _accuracies(summary: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from redundancy.neurons import NeuronAdapter, qualified_name
+from redundancy.probes.call_order import CallStack, Origin, uses_of
 from redundancy.synapses.levels import OTHER, SPIKES, UNTRACED, SpikeLevels, joined, spike_levels
 
 if TYPE_CHECKING:
@@ -97,8 +98,8 @@ class Tracer:
     neurons : mapping of str to NeuronAdapter
     n_samples, n_timesteps : int
         Of the run.
-    looped : bool
-        Whether the network is run timestep by timestep.
+    stepwise : bool
+        Whether the network is called once for each timestep.
     """
 
     def __init__(
@@ -109,10 +110,10 @@ class Tracer:
         *,
         n_samples: int,
         n_timesteps: int,
-        looped: bool,
+        stepwise: bool,
     ) -> None:
         self._network, self._synapses, self._neurons = network, synapses, neurons
-        self._n_samples, self._n_timesteps, self._looped = n_samples, n_timesteps, looped
+        self._n_samples, self._n_timesteps, self._stepwise = n_samples, n_timesteps, stepwise
         self._attention = attention_modules(network)
         self.facts = {name: SynapseFacts(role=self._role(name)) for name in synapses}
         self._marks: dict[Any, Mark] = {}
@@ -123,7 +124,8 @@ class Tracer:
         self._by_order: dict[str, dict[Mark, None]] = {name: {} for name in synapses}
         modules = dict(network.named_modules())
         self._neuron_modules = {name: modules.get(name, network) for name in neurons}
-        self._neuron_calls = dict.fromkeys(neurons, 0)
+        self._stack = CallStack(network)
+        self._origins: dict[str, list[Origin]] = {name: [] for name in neurons}
         self._n_called = 0
         self._last_source: Mark = None
         self._last_main: SynapseFacts | None = None
@@ -138,6 +140,8 @@ class Tracer:
         """Watch what runs inside, fed with `inputs`."""
         self._mark(inputs, None)
         with contextlib.ExitStack() as hooks:
+            for handle in self._stack.attach():
+                hooks.callback(handle.remove)
             for module, hook in self._hooks():
                 handle = module.register_forward_hook(hook, with_kwargs=True)
                 hooks.callback(handle.remove)
@@ -175,8 +179,8 @@ class Tracer:
             self._last_main, self._last_source = facts, name
 
     def _on_neuron(self, name: str, values: Tensor, output: Any) -> None:
-        mark = (name, self._neuron_calls[name])
-        self._neuron_calls[name] += 1
+        mark = (name, len(self._origins[name]))
+        self._origins[name].append(self._stack.origin())
         self._last_source = mark
         spikes = output[0] if isinstance(output, tuple) else output
         self._mark(spikes, mark)
@@ -218,9 +222,10 @@ class Tracer:
             return mark or INPUT_NAME
         name, number = mark
         neuron = self._neurons[name].describe(self._neuron_modules[name])
-        per_layer = 1 if neuron.has_time_axis else self._n_timesteps
-        n_layers = max(self._neuron_calls[name] // per_layer, 1)
-        k = number % n_layers if self._looped else number // per_layer
+        k = number
+        if not neuron.has_time_axis:
+            uses = uses_of(self._origins[name], self._n_timesteps, name, stepwise=self._stepwise)
+            k = next(use for use, numbers in enumerate(uses) if number in numbers)
         return name if k == 0 else f"{name}@{k}"
 
 

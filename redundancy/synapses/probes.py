@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +11,6 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from redundancy import schema
-from redundancy.neurons import find_spiking_layers
 from redundancy.synapses.geometry import (
     dense_operations,
     find_synaptic_layers,
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from redundancy.forward import Forward
+    from redundancy.neurons import NeuronAdapter
 
 # The columns of the kernel's counts.
 _COUNTED = (
@@ -69,6 +69,8 @@ class SynapseProbes:
         May have no synaptic layer at all.
     forward : callable
         How the network is run; see :class:`redundancy.recording.Recorder`.
+    adapters : mapping of str to NeuronAdapter
+        Of its neurons, by qualified name.
 
     Notes
     -----
@@ -79,10 +81,12 @@ class SynapseProbes:
     because the network made one of all samples, counts in full for each.
     """
 
-    def __init__(self, network: nn.Module, forward: Forward) -> None:
-        self._network, self._forward = network, forward
+    def __init__(
+        self, network: nn.Module, forward: Forward, adapters: Mapping[str, NeuronAdapter]
+    ) -> None:
+        self._network, self._forward, self._adapters = network, forward, adapters
         self._modules = find_synaptic_layers(network)
-        self._samples_outside = _takes_samples_first(network)
+        self._samples_outside = _takes_samples_first(network, adapters)
         self._trace: SynapseTrace | None = None
         self._reset()
 
@@ -100,7 +104,7 @@ class SynapseProbes:
             for name in self._modules
         }
 
-    def trace(self, inputs: Tensor) -> None:
+    def trace(self, inputs: Tensor, *, stepwise: bool = False) -> None:
         """Find out, once, where the inputs of every layer come from.
 
         Parameters
@@ -109,7 +113,14 @@ class SynapseProbes:
             Of the first batch; see :func:`redundancy.synapses.trace.trace_synapses`.
         """
         if self._trace is None and self._modules:
-            self._trace = trace_synapses(self._network, self._modules, inputs, self._forward)
+            self._trace = trace_synapses(
+                self._network,
+                self._modules,
+                self._adapters,
+                inputs,
+                self._forward,
+                stepwise=stepwise,
+            )
 
     def attach(self, n_samples: int) -> Iterator[Any]:
         """Add the hooks for one batch and yield their handles."""
@@ -216,12 +227,9 @@ class SynapseProbes:
         )
 
 
-def _takes_samples_first(network: nn.Module) -> bool:
+def _takes_samples_first(network: nn.Module, adapters: Mapping[str, NeuronAdapter]) -> bool:
     modules = dict(network.named_modules())
-    described = [
-        adapter.describe(modules.get(name, network))
-        for name, adapter in find_spiking_layers(network).items()
-    ]
+    described = [adapter.describe(modules.get(name, network)) for name, adapter in adapters.items()]
     return all(neuron.has_time_axis and neuron.time_axis == 1 for neuron in described)
 
 

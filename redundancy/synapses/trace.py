@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from redundancy.forward import is_multi_step, reset_state
-from redundancy.neurons import find_spiking_layers
+from redundancy.forward import reset_state
 from redundancy.synapses.graph import SynapseFacts, Tracer
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from redundancy.forward import Forward
+    from redundancy.neurons import NeuronAdapter
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,13 @@ class SynapseTrace:
 
 
 def trace_synapses(
-    network: nn.Module, synapses: Mapping[str, nn.Module], inputs: Tensor, forward: Forward
+    network: nn.Module,
+    synapses: Mapping[str, nn.Module],
+    adapters: Mapping[str, NeuronAdapter],
+    inputs: Tensor,
+    forward: Forward,
+    *,
+    stepwise: bool,
 ) -> SynapseTrace:
     """Find out where the inputs of every synaptic layer come from.
 
@@ -37,8 +43,11 @@ def trace_synapses(
     ----------
     network : nn.Module
     synapses : mapping of str to nn.Module
+    adapters : mapping of str to NeuronAdapter
     inputs : Tensor, shape (time, sample, channel, y, x)
     forward : callable
+    stepwise : bool
+        Whether the network is called once for each timestep.
 
     Returns
     -------
@@ -46,30 +55,34 @@ def trace_synapses(
     """
     for n_samples, with_graph in ((1, True), (1, False), (2, False)):
         try:
-            return _run(network, synapses, inputs[:, :n_samples], forward, with_graph)
+            return _run(
+                network, synapses, adapters, inputs[:, :n_samples], forward, with_graph, stepwise
+            )
         # A network that cannot be run so may fail with any error. The facts say how they
         # were found, and a true fault comes up again with the whole batch.
         except Exception:
             continue
-    return _run(network, synapses, inputs, forward, with_graph=False)
+    return _run(network, synapses, adapters, inputs, forward, False, stepwise)
 
 
 def _run(
     network: nn.Module,
     synapses: Mapping[str, nn.Module],
+    adapters: Mapping[str, NeuronAdapter],
     inputs: Tensor,
     forward: Forward,
     with_graph: bool,
+    stepwise: bool,
 ) -> SynapseTrace:
     import torch
 
     tracer = Tracer(
         network,
         synapses,
-        find_spiking_layers(network),
+        adapters,
         n_samples=inputs.shape[1],
         n_timesteps=inputs.shape[0],
-        looped=not is_multi_step(network),
+        stepwise=stepwise,
     )
     devices = [inputs.device] if inputs.device.type == "cuda" else []
     reset_state(network)
