@@ -33,3 +33,7 @@ class StorageError(RedundancyError):
 
 class ClusterError(RedundancyError):
     """Workers are lost, cannot be reached, or are not what they should be."""
+
+
+class LimitError(RedundancyError):
+    """A file claims more memory than one file may take."""

@@ -22,6 +22,7 @@ FLOORS = (
         "registry",
         "arguments",
         "files",
+        "limits",
         "locks",
         "nodes",
         "provenance",
