@@ -23,6 +23,7 @@ FLOORS = (
         "arguments",
         "files",
         "limits",
+        "file_kinds",
         "locks",
         "nodes",
         "provenance",
