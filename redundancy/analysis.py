@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import xarray as xr
 
 from redundancy import schema
-from redundancy.datasets.base import Dataset, iterate_batches
+from redundancy.datasets.base import Dataset
+from redundancy.datasets.checked_batch import iterate_batches
 from redundancy.errors import StorageError
 from redundancy.nodes import Nodes
 from redundancy.observation import AnalysisOptions, Observer

@@ -12,7 +12,7 @@ import xarray as xr
 from redundancy import schema
 from redundancy.datasets.base import Dataset
 from redundancy.devices import device_of
-from redundancy.errors import UsageError
+from redundancy.errors import RecordingError, UsageError
 from redundancy.nodes import Nodes, pack
 from redundancy.observation import AnalysisOptions
 from redundancy.provenance import versions
@@ -72,6 +72,11 @@ def results_of(
     samples : str
         Which ones, "start:stop".
 
+    Raises
+    ------
+    RecordingError
+        If the network's output is NaN or infinite for every sample.
+
     Warns
     -----
     UserWarning
@@ -89,6 +94,11 @@ def results_of(
     tree = xr.DataTree.from_dict(dict(state))
     tree.attrs = {key: pack(value) for key, value in attributes.items()}
     results = Results(tree)
+    if int(state[schema.ROOT].get(schema.N_NOT_FINITE, 0)) == n_samples:
+        raise RecordingError(
+            f"the network's output is NaN or infinite for all {n_samples} samples, so it computes "
+            "nothing; check its weights, its input, and what follows the last spiking layer"
+        )
     if results.n_spikes == 0:
         warnings.warn(
             f"the network never spikes in {n_samples} samples: every rate is 0; check that the "
