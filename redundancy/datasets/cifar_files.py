@@ -185,9 +185,10 @@ def _from_pickle(path: Path, data: bytes, form: CIFARFormat) -> tuple[Images, La
             }
     # Damaged bytes fail in as many ways as a pickle has instructions.
     except Exception as error:
+        wrong = "" if data.startswith(pickle.PROTO) else but_is(path)
         raise DataError(
             f"{path} cannot be read as a batch of {form.python_folder}, near byte offset "
-            f"{stream.tell()}: {error}{'' if data[:1] == b'\x80' else but_is(path)}"
+            f"{stream.tell()}: {error}{wrong}"
         ) from None
     if not isinstance(content, dict):
         raise DataError(f"{path} holds a {type(content).__name__}; a dictionary was expected")
