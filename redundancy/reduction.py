@@ -50,7 +50,23 @@ def reduce_states(
             progress(n_done, total or n_done)
     if state is None:
         raise UsageError("there is no sample to analyse")
+    refuse_no_outputs(state, n_done)
     return results_of(state, provenance, options or AnalysisOptions(), n_done, f"0:{n_done}")
+
+
+def refuse_no_outputs(state: Nodes, n_samples: int) -> None:
+    """Refuse a network that gives no number for any sample of a whole run.
+
+    Raises
+    ------
+    RecordingError
+        If its output is NaN or infinite for all of them.
+    """
+    if int(state[schema.ROOT].get(schema.N_NOT_FINITE, 0)) == n_samples:
+        raise RecordingError(
+            f"the network's output is NaN or infinite for all {n_samples} samples, so it computes "
+            "nothing; check its weights, its input, and what follows the last spiking layer"
+        )
 
 
 def results_of(
@@ -72,11 +88,6 @@ def results_of(
     samples : str
         Which ones, "start:stop".
 
-    Raises
-    ------
-    RecordingError
-        If the network's output is NaN or infinite for every sample.
-
     Warns
     -----
     UserWarning
@@ -94,11 +105,6 @@ def results_of(
     tree = xr.DataTree.from_dict(dict(state))
     tree.attrs = {key: pack(value) for key, value in attributes.items()}
     results = Results(tree)
-    if int(state[schema.ROOT].get(schema.N_NOT_FINITE, 0)) == n_samples:
-        raise RecordingError(
-            f"the network's output is NaN or infinite for all {n_samples} samples, so it computes "
-            "nothing; check its weights, its input, and what follows the last spiking layer"
-        )
     if results.n_spikes == 0:
         warnings.warn(
             f"the network never spikes in {n_samples} samples: every rate is 0; check that the "
