@@ -168,7 +168,7 @@ class _ArraysOnly(pickle.Unpickler):
 def _check_instructions(data: bytes) -> None:
     """Refuse a pickle whose lengths and places lie outside of it, before memory is taken."""
     for instruction, argument, _ in pickletools.genops(data):
-        if "PUT" in instruction.name and int(argument) > len(data):
+        if "PUT" in instruction.name and int(argument or 0) > len(data):
             raise pickle.UnpicklingError(f"it would keep {argument} objects")
 
 
