@@ -96,7 +96,7 @@ def test_aedat_3_of_the_camera_is_read(tmp_path, data):
 def test_aedat_2_of_a_camera_that_is_not_read(tmp_path, camera, decoding):
     path = tmp_path / "a.aedat"
     path.write_bytes(aedat2([(davis_address(3, 4, 1), 5)], f"eu.seebetter.ini.chips.{camera}"))
-    with pytest.raises(DataError, match=rf"a\.aedat.*{message}"):
+    with pytest.raises(DataError, match="is of another camera"):
         read_aedat2(path, decoding)
     with pytest.raises(DataError, match="of a camera that is not read"):
         recognise_decoding(path)
@@ -203,7 +203,7 @@ def test_hdf5_claims_and_links(tmp_path, monkeypatch):
     write_hdf5(tmp_path / "good.h5")
     assert read_hdf5_recording(tmp_path / "good.h5")[1] == 3
     write_hdf5(tmp_path / "link.h5", times=h5py.ExternalLink("good.h5", "times"))
-    with pytest.raises(DataError, match=rf"{name}.* claims"):
+    with pytest.raises(DataError, match=r"link\.h5: times lies in another file"):
         read_hdf5_recording(tmp_path / "link.h5")
     with h5py.File(tmp_path / "large.h5", "w") as file:
         file.create_dataset("times", (10**11,), "i8", chunks=(10**6,))
