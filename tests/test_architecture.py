@@ -25,6 +25,7 @@ FLOORS = (
         "files",
         "limits",
         "netcdf_structure",
+        "file_kinds",
         "locks",
         "nodes",
         "provenance",

@@ -204,13 +204,13 @@ def keeping_buffers(network: nn.Module) -> Iterator[None]:
         for name, buffer in module._buffers.items()
         if buffer is not None
     ]
-    versions = [buffer._version for _, _, buffer, _ in kept]
     try:
         yield
     finally:
         with torch.no_grad():
-            for (module, name, buffer, values), version in zip(kept, versions, strict=True):
-                if buffer._version != version:
+            for module, name, buffer, values in kept:
+                # Batch normalisation does not count as a version what it writes.
+                if not torch.equal(buffer, values):
                     buffer.copy_(values)
                 if module._buffers.get(name) is not buffer:
                     module._buffers[name] = buffer
