@@ -548,7 +548,7 @@ def test_replicates_of_weight_one_are_the_table(normalised, pooled):
     for state in (normalised.synapses, pooled.synapses):
         drawn = (schema.INPUT_SUM, schema.INPUT_NONZERO, schema.EFFECTIVE_OPERATIONS)
         means = state[list(drawn)] / int(state[schema.N_SAMPLES])
-        replicates = means.expand_dims({schema.REPLICATE: 2})
+        replicates = means.expand_dims({schema.REPLICATE: state.sizes.get(schema.REPLICATE, 2)})
         for convention in CONVENTIONS:
             energies = energy_replicates(state, replicates, convention=convention)
             total = energy_table(state, convention=convention).attrs["total_energy"]
@@ -563,10 +563,8 @@ def test_what_is_no_number_is_refused_by_name(value):
 
 
 def test_a_functional_layer_is_named_beside_the_total(tmp_path):
-    network = network_with(lambda s: s)
-    weight = torch.randn(3, 3)
-    node3 = network.node3.forward
-    network.node3.forward = lambda x: node3(functional.linear(x, weight))
+    weight = torch.linspace(0.1, 0.9, 64).view(8, 8)
+    network = network_with(lambda s: functional.linear(s, weight))
     results = redundancy.analyze(network, Toy(), batch_size=2, options=QUICK)
     assert results.uncounted_operations
     results.save(tmp_path / "results.nc")
