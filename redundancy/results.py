@@ -28,6 +28,7 @@ from redundancy.stats import (
 )
 from redundancy.stats.bootstrap import headline_replicates, interval, synaptic_replicates
 from redundancy.stats.energy import E_AC, E_MAC, energy_replicates, energy_table
+from redundancy.stats.energy_inputs import uncounted_operations
 from redundancy.stats.patterns import layer_patterns
 from redundancy.stats.peak_to_threshold import distance_of
 from redundancy.stats.similarity import feature_similarity
@@ -144,6 +145,12 @@ class Results:
     def synapses(self) -> xr.Dataset:
         """What came into the synaptic layers (:class:`redundancy.stats.SynapticOperations`)."""
         return self.tree.children[schema.SYNAPSE_NODE].to_dataset(inherit=False)
+
+    @property
+    def uncounted_operations(self) -> list[str]:
+        """Operations that no energy counts, as far as they were found."""
+        synapses = schema.SYNAPSE_NODE in self.tree.children
+        return uncounted_operations(self.synapses.attrs) if synapses else []
 
     def energy(
         self, convention: str = "asa", e_mac: float = E_MAC, e_ac: float = E_AC
@@ -269,6 +276,7 @@ class Results:
                 name: {"verified": verified, "of": total}
                 for name, (verified, total) in self.verified_batches.items()
             },
+            "uncounted_operations": self.uncounted_operations,
             "versions": attributes.get(schema.VERSIONS, {}),
         }
 

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from redundancy import schema
-from redundancy.errors import RecordingError
+from redundancy.errors import RecordingError, ResultsError
 from redundancy.nodes import Nodes
 from redundancy.stats import merge
 from redundancy.stats.energy_inputs import uncounted_operations, with_uncounted
@@ -35,11 +35,14 @@ def merge_states(first: Mapping[str, xr.Dataset], second: Mapping[str, xr.Datase
     ------
     RecordingError
         If the two do not hold the same layers.
+    ResultsError
+        If one is of a version that measured less.
     """
     if set(first) != set(second):
         raise other_layers(sorted(set(first) ^ set(second)))
     for name in first:
         _check_same_neuron(name, first[name].attrs, second[name].attrs)
+    _check_measured_alike(first, second)
     merged = {name: merge(node, second[name]) for name, node in first.items()}
     if schema.SYNAPSE_NODE in merged:
         node = merged[schema.SYNAPSE_NODE]
@@ -60,6 +63,20 @@ def _check_same_neuron(name: str, first: Mapping[Any, Any], second: Mapping[Any,
                 f"layer {name!r} was not the same neuron in all batches: its {key} is {one} in "
                 f"some and {other} in others"
             )
+
+
+def _check_measured_alike(
+    first: Mapping[str, xr.Dataset], second: Mapping[str, xr.Dataset]
+) -> None:
+    if (
+        schema.SYNAPSE_NODE in first
+        and len({schema.INPUT_OFF_LEVEL in state[schema.SYNAPSE_NODE] for state in (first, second)})
+        == 2
+    ):
+        raise ResultsError(
+            "results by different versions of redundancy do not join: one part was made before "
+            "it was measured what the inputs of synaptic layers are; analyse that part again"
+        )
 
 
 def other_layers(names: Iterable[str]) -> RecordingError:

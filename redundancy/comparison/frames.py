@@ -27,7 +27,7 @@ _UNITS = {
     schema.QE: "square of V_th's",
     schema.ENERGY: "pJ per sample",
 }
-_ENERGY_FACTS = (schema.SYNAPSE_KIND, schema.ROLE, schema.FED_BY)
+_ENERGY_FACTS = (schema.SYNAPSE_KIND, schema.ROLE, schema.FED_BY, schema.COUNTED_AS)
 _ENERGY_QUANTITIES = (
     schema.INPUT_RATE,
     schema.NONZERO_FRACTION,

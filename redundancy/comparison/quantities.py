@@ -15,7 +15,7 @@ from redundancy.results import Results
 from redundancy.stats import PatternRules, pattern_shares
 from redundancy.stats.energy import E_AC, E_MAC
 from redundancy.stats.patterns import PATTERNS, RULES
-from redundancy.tables.quantities import QE_VARIANTS, has_energy
+from redundancy.tables.quantities import QE_VARIANTS, tells_energy
 
 RATE = "firing_rate"
 LAYER_QUANTITIES = (
@@ -80,9 +80,9 @@ class Compared:
 
     @cached_property
     def energies(self) -> xr.Dataset | None:
-        """Energy of every synaptic layer, None where results hold none."""
+        """Energy of every synaptic layer, None where results do not tell it."""
         chosen = self.settings
-        if not has_energy(self.results):
+        if not tells_energy(self.results, chosen.convention):
             return None
         return self.results.energy(chosen.convention, chosen.e_mac, chosen.e_ac)
 

@@ -18,6 +18,7 @@ from redundancy.stats.energy import E_AC, E_MAC
 from redundancy.stats.energy_conventions import CONVENTIONS
 from redundancy.tables.accuracy_basis import accuracy_notes
 from redundancy.tables.formats import CAPTION, NOTES
+from redundancy.tables.quantities import energy_notes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -220,12 +221,10 @@ def _bin_notes(networks: Mapping[str, Results], matches: Sequence[Match]) -> lis
 
 
 def _energy_notes(compared: Mapping[str, Compared], settings: Settings) -> list[str]:
-    unknown = [name for name, network in compared.items() if network.energies is None]
+    networks = {name: network.results for name, network in compared.items()}
     notes = [
         f"Energy: convention {settings.convention}, {settings.e_mac:g} pJ a MAC, "
         f"{settings.e_ac:g} pJ an AC, per sample; of a spiking layer, that of the synaptic layers "
         "its spikes enter."
     ]
-    if unknown:
-        notes.append(f"No operations or energy are known of {', '.join(unknown)}.")
-    return notes
+    return notes + energy_notes(networks, settings.convention)

@@ -42,7 +42,8 @@ def plot_energy(
     ----------
     tables_by_network : mapping of str to Dataset
         By network, its energy table: ``acs`` and ``macs`` (synapse) per sample, with the
-        attributes e_ac and e_mac (pJ), convention and total_energy (pJ).
+        attributes e_ac and e_mac (pJ), convention and total_energy (pJ), and the list
+        uncounted_operations, of which the title says how many there are.
     title : str, optional
     ax : Axes, optional
         Where to draw; default an Axes in a figure of column width.
@@ -92,9 +93,26 @@ def plot_energy(
         finish_rows(ax, rows, y, every)
         label_axes(ax, f"energy ({unit} per sample)")
         convention = conventions.pop()
-        ax.set_title(title or f"Energy per layer, convention {convention!r}", loc="left")
+        heading = title or f"Energy per layer, convention {convention!r}"
+        ax.set_title("\n".join([heading, *_left_out(tables_by_network)]), loc="left")
         legend_below(ax, handles, 1)
     return ax
+
+
+def _left_out(tables: Mapping[str, xr.Dataset]) -> list[str]:
+    """Return lines on operations that the totals leave out."""
+    counts = {
+        name: len(table.attrs.get(schema.UNCOUNTED_OPERATIONS, []))
+        for name, table in tables.items()
+    }
+    total = sum(counts.values())
+    if not total:
+        return []
+    line = f"operations of {total} functional call{'s' if total > 1 else ''} not counted"
+    if len(tables) == 1:
+        return [line]
+    networks = (f"{n} in {shorten(name, LEGEND_LENGTH)}" for name, n in counts.items() if n)
+    return [line, f"({', '.join(networks)})"]
 
 
 def _energies(table: xr.Dataset) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -16,6 +16,7 @@ from redundancy.report.output import figure_of
 from redundancy.report.text import format_table
 from redundancy.stats.energy import energy_change
 from redundancy.stats.energy_conventions import CONVENTIONS
+from redundancy.stats.energy_inputs import uncounted_note, uncounted_operations
 from redundancy.tables import (
     energy_rows,
     gac_power_table,
@@ -97,6 +98,7 @@ class EnergyReport:
             f"{self.e_mac:g} pJ a MAC, {self.e_ac:g} pJ an AC; all per sample"
         ]
         blocks += [f"{name}\n{_table_text(table)}" for name, table in tables.items()]
+        blocks += _uncounted(tables)
         for name, table in list(tables.items())[1:]:
             change = energy_change(first, table)
             blocks.append(
@@ -109,6 +111,16 @@ class EnergyReport:
             power = gac_power_table(networks, e_mac=self.e_mac, e_ac=self.e_ac)
             blocks.append(to_markdown(power).strip())
         return "\n\n".join(blocks)
+
+
+def _uncounted(tables: Mapping[str, xr.Dataset]) -> list[str]:
+    """Return, network by network, what its total leaves out."""
+    missed = {name: uncounted_operations(table.attrs) for name, table in tables.items()}
+    return [
+        f"{name}: {uncounted_note(operations)}: {', '.join(operations)}"
+        for name, operations in missed.items()
+        if operations
+    ]
 
 
 def _attention_as_one(table: xr.Dataset) -> xr.Dataset:
@@ -136,9 +148,10 @@ def _table_text(table: xr.Dataset) -> str:
                 str(row[schema.FED_BY].values),
                 _big(float(row[schema.FLOPS])),
                 f"{float(row[schema.APPLICATIONS]):g}",
-                f"{float(row[schema.INPUT_RATE]):.4f}",
+                _rate(float(row[schema.INPUT_RATE])),
                 f"{float(row[schema.NONZERO_FRACTION]):.4f}",
                 "yes" if bool(row[schema.IS_BINARY]) else "no",
+                str(row[schema.COUNTED_AS].values),
                 _big(float(row[schema.MACS])),
                 _big(float(row[schema.ACS])),
                 _joules(float(row[schema.ENERGY])),
@@ -152,12 +165,17 @@ def _table_text(table: xr.Dataset) -> str:
         _big(float(table[column].sum()))
         for column in (schema.BATCH_NORM_OPERATIONS, schema.NEURON_OPERATIONS)
     ]
-    rows.append(["total", *[""] * 6, *total, _joules(attributes[schema.TOTAL_ENERGY]), *sums])
+    rows.append(["total", *[""] * 7, *total, _joules(attributes[schema.TOTAL_ENERGY]), *sums])
     header = [
         *("layer", "fed by", "FLOPs", "times", "input rate", "non-zero", "0/1"),
+        "counted as",
         *("MACs", "ACs", "energy", "BN values", "neuron updates"),
     ]
     return format_table(header, rows)
+
+
+def _rate(value: float) -> str:
+    return "signed" if math.isnan(value) else f"{value:.4f}"
 
 
 def _big(value: float) -> str:

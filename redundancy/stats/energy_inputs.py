@@ -89,6 +89,12 @@ def signed_inputs(state: xr.Dataset) -> xr.DataArray:
     return signed
 
 
+def is_measured(state: xr.Dataset) -> bool:
+    """Tell whether of all layers that were called it is known what their inputs were."""
+    called = state[schema.APPLICATIONS].values > 0
+    return NOT_MEASURED not in kinds_of_inputs(state).values[called]
+
+
 def check_measured(kinds: xr.DataArray, names: Iterable[str]) -> None:
     """Raise a ResultsError where it was not measured what the inputs were.
 

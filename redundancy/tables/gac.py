@@ -10,7 +10,7 @@ from redundancy.stats.energy import E_AC, E_MAC
 from redundancy.stats.energy_conventions import CONVENTIONS
 from redundancy.tables.accuracy_basis import accuracy_notes
 from redundancy.tables.published import PaperNetwork
-from redundancy.tables.quantities import has_energy
+from redundancy.tables.quantities import energy_notes, has_energy, tells_energy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,7 +46,11 @@ _PUBLISHED: Mapping[tuple[str, str, int], tuple[float, float | None]] = {
 
 def is_gac_network(results: Results) -> bool:
     """Tell whether results are of one of GAC's networks and hold operations."""
-    return results.attributes[schema.NETWORK] in _NAMES and has_energy(results)
+    return _is_named_so(results) and has_energy(results)
+
+
+def _is_named_so(results: Results) -> bool:
+    return results.attributes[schema.NETWORK] in _NAMES
 
 
 def gac_power_table(
@@ -81,7 +85,7 @@ def gac_power_table(
     rows = [
         {"network": name, **_row(results, results.energy(convention, e_mac, e_ac), e_mac)}
         for name, results in networks.items()
-        if is_gac_network(results)
+        if is_gac_network(results) and tells_energy(results, convention)
     ]
     frame = pd.DataFrame(rows)
     frame.attrs["caption"] = "Accuracy and power of Gated Attention Coding (Qiu et al., AAAI 2024)"
@@ -93,6 +97,7 @@ def gac_power_table(
         "needs. The published power is less than that alone on ImageNet, so it leaves the encoder "
         "out; compare it with the column without encoder.",
         *accuracy_notes({n: results for n, results in networks.items() if is_gac_network(results)}),
+        *energy_notes({n: r for n, r in networks.items() if _is_named_so(r)}, convention),
     ]
     return frame
 

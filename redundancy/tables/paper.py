@@ -11,7 +11,7 @@ from redundancy.stats.energy import E_AC, E_MAC
 from redundancy.stats.energy_conventions import CONVENTIONS
 from redundancy.tables.accuracy_basis import accuracy_notes
 from redundancy.tables.assembling import UNKNOWN, Values, assemble
-from redundancy.tables.quantities import QE_VARIANTS, has_energy
+from redundancy.tables.quantities import QE_VARIANTS, energy_notes, tells_energy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,9 +106,7 @@ def table_3(
         f"({CONVENTIONS.get(convention).description}), per sample, {e_mac:g} pJ a MAC, "
         f"{e_ac:g} pJ an AC. Eq. 11: energy change = {e_mac:g} x added MACs - {e_ac:g} x saved ACs."
     ]
-    silent = [name for name, results in networks.items() if not has_energy(results)]
-    if silent:
-        notes.append(f"No operations or energy are known of {', '.join(silent)}.")
+    notes += energy_notes(networks, convention)
     return assemble(
         networks,
         number=3,
@@ -167,7 +165,7 @@ def _n_parameters(results: Results) -> float:
 
 def _costs(results: Results, convention: str, e_mac: float, e_ac: float) -> dict[str, float]:
     attention = (schema.ATTENTION_MACS, schema.ATTENTION_TOTAL)
-    if not has_energy(results):
+    if not tells_energy(results, convention):
         return dict.fromkeys((schema.MACS, schema.ACS, schema.ENERGY, *attention), UNKNOWN)
     table = results.energy(convention, e_mac, e_ac)
     inside = attention_macs(table)

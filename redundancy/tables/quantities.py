@@ -11,6 +11,8 @@ from redundancy import schema
 from redundancy.errors import UsageError
 from redundancy.stats import PatternRules, pattern_shares
 from redundancy.stats.energy import E_AC, E_MAC
+from redundancy.stats.energy_conventions import CONVENTIONS
+from redundancy.stats.energy_inputs import is_measured, uncounted_note, uncounted_operations
 from redundancy.stats.patterns import PATTERNS, RULES
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ _ENERGY_COLUMNS = (
     schema.IS_BINARY,
     schema.DENSE_OPERATIONS,
     schema.EFFECTIVE_OPERATIONS,
+    schema.COUNTED_AS,
     schema.ACS,
     schema.MACS,
     schema.ENERGY,
@@ -149,12 +152,15 @@ def energy_rows(
     -------
     DataFrame
         Columns ``synapse``, ``kind``, ``role``, ``fed_by``, ..., ``acs``, ``macs``,
-        ``energy`` (pJ) a sample, and ``convention``.
+        ``energy`` (pJ) a sample, ``convention``, and ``uncounted_operations``, how many
+        operations of the network no row counts.
 
     Raises
     ------
     UsageError
         If the results hold no synaptic layers, or there is no such convention.
+    ResultsError
+        If the convention needs what an older version did not measure.
     """
     if not has_energy(results):
         raise UsageError(
@@ -164,12 +170,57 @@ def energy_rows(
     energy = results.energy(convention, e_mac, e_ac)
     table = energy.to_dataframe().reset_index()
     columns = [column for column in _ENERGY_COLUMNS if column in table]
-    return table[columns].assign(**{schema.CONVENTION: convention})
+    n_uncounted = len(uncounted_operations(energy.attrs))
+    return table[columns].assign(
+        **{schema.CONVENTION: convention, schema.UNCOUNTED_OPERATIONS: n_uncounted}
+    )
 
 
 def has_energy(results: Results) -> bool:
     """Tell whether the results say what came into the network's synaptic layers."""
     return schema.SYNAPSE_NODE in results.tree.children
+
+
+def tells_energy(results: Results, convention: str) -> bool:
+    """Tell whether operations can be counted so: older results did not measure all of it."""
+    return has_energy(results) and (
+        not CONVENTIONS.get(convention).asks_for_spikes or is_measured(results.synapses)
+    )
+
+
+def energy_notes(networks: Mapping[str, Results], convention: str) -> list[str]:
+    """Return what to mind of the energies of networks side by side.
+
+    Parameters
+    ----------
+    networks : mapping of str to Results
+    convention : str
+
+    Returns
+    -------
+    list of str
+        Whose energies are not known and why, and which operations totals leave out.
+    """
+    silent = [name for name, results in networks.items() if not has_energy(results)]
+    older = [
+        name
+        for name, results in networks.items()
+        if name not in silent and not tells_energy(results, convention)
+    ]
+    notes = []
+    if silent:
+        notes.append(f"No operations or energy are known of {', '.join(silent)}.")
+    if older:
+        notes.append(
+            f"The results of {', '.join(older)} were made before it was measured whether inputs "
+            "other than 0 and 1 are sums or averages of spikes, so no energy is told of it; "
+            "analyse it again, or count by the convention effective."
+        )
+    for name, results in networks.items():
+        operations = [] if name in silent else uncounted_operations(results.synapses.attrs)
+        if operations:
+            notes.append(f"{name}: {uncounted_note(operations)}: {', '.join(operations)}.")
+    return notes
 
 
 def _features(layers: Mapping[str, xr.Dataset], names: Sequence[str]) -> Any:
