@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import xarray as xr
 
 from redundancy import schema
-from redundancy.datasets.base import Dataset, iterate_batches
+from redundancy.datasets.base import Dataset
+from redundancy.datasets.checked_batch import iterate_batches
 from redundancy.errors import StorageError
 from redundancy.nodes import Nodes
 from redundancy.observation import AnalysisOptions, Observer
 from redundancy.recording import Recorder
-from redundancy.reduction import Part, describe, reduce_states, results_of
+from redundancy.reduction import Part, describe, reduce_states, refuse_no_outputs, results_of
 from redundancy.results import Results
 from redundancy.sharding.estimate import Estimate
 from redundancy.sharding.gathering import Gathered
@@ -184,7 +185,8 @@ def analyze(
     Raises
     ------
     RecordingError
-        If what is read from the network disagrees with what it does.
+        If what is read from the network disagrees with what it does, or its output is NaN
+        or infinite for every sample.
     UsageError
         If there is no sample, or `kept` holds what it should not.
     """
@@ -207,5 +209,7 @@ def analyze(
         raise
     assert gathered.merged is not None
     samples, state = gathered.merged.samples, gathered.merged.nodes
+    if len(samples) == plan.total:
+        refuse_no_outputs(state, plan.total)
     provenance[schema.DEVICE] = gathered.device
     return results_of(state, provenance, options, len(samples), f"{samples.start}:{samples.stop}")

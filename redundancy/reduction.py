@@ -12,7 +12,7 @@ import xarray as xr
 from redundancy import schema
 from redundancy.datasets.base import Dataset
 from redundancy.devices import device_of
-from redundancy.errors import UsageError
+from redundancy.errors import RecordingError, UsageError
 from redundancy.network_checks import refuse_odd_weights
 from redundancy.nodes import Nodes, pack
 from redundancy.observation import AnalysisOptions
@@ -51,7 +51,23 @@ def reduce_states(
             progress(n_done, total or n_done)
     if state is None:
         raise UsageError("there is no sample to analyse")
+    refuse_no_outputs(state, n_done)
     return results_of(state, provenance, options or AnalysisOptions(), n_done, f"0:{n_done}")
+
+
+def refuse_no_outputs(state: Nodes, n_samples: int) -> None:
+    """Refuse a network that gives no number for any sample of a whole run.
+
+    Raises
+    ------
+    RecordingError
+        If its output is NaN or infinite for all of them.
+    """
+    if int(state[schema.ROOT].get(schema.N_NOT_FINITE, 0)) == n_samples:
+        raise RecordingError(
+            f"the network's output is NaN or infinite for all {n_samples} samples, so it computes "
+            "nothing; check its weights, its input, and what follows the last spiking layer"
+        )
 
 
 def results_of(

@@ -160,8 +160,15 @@ class Results:
 
     @cached_property
     def accuracy(self) -> float:
-        """Fraction of labelled samples classified correctly, NaN without labels."""
+        """Fraction of samples classified correctly, NaN without labels.
+
+        Of those with a label and a finite output; see :class:`redundancy.stats.Accuracy`.
+        """
         return float(Accuracy().compute(self.tree.to_dataset())[schema.ACCURACY])
+
+    def _count(self, name: str) -> int | None:
+        """Return a number of samples of the root, None where an older file lacks it."""
+        return int(self.tree[name]) if name in self.tree.data_vars else None
 
     @cached_property
     def recording_accuracy(self) -> float:
@@ -196,7 +203,9 @@ class Results:
 
         Rates are fractions of samples, accuracy a fraction; None where a number does
         not exist (accuracy without labels, accuracy over recordings where samples are no
-        clips, rates of absent convolutional layers).
+        clips, rates of absent convolutional layers, counts that an older file lacks).
+        ``accuracy_samples`` is how many samples accuracy rests on; the others' outputs are
+        NaN or infinite, or they have no label.
         """
         attributes, network = self.attributes, self.network_firing_rate
         return {
@@ -209,6 +218,10 @@ class Results:
             "n_samples": int(attributes[schema.N_SAMPLES]),
             "n_timesteps": int(attributes[schema.N_TIMESTEPS]),
             "accuracy": _number(self.accuracy),
+            "accuracy_samples": self._count(schema.N_LABELLED) or 0,
+            "n_not_finite_outputs": self._count(schema.N_NOT_FINITE),
+            "n_unlabelled": self._count(schema.N_UNLABELLED),
+            "n_tied_predictions": self._count(schema.N_TIED),
             "recording_accuracy": _number(self.recording_accuracy),
             "n_recordings": self.n_recordings,
             "parameters": int(attributes.get(schema.N_PARAMETERS, 0)) or None,

@@ -177,8 +177,14 @@ OTHER_NODES = (ROOT, INPUT_NODE, SYNAPSE_NODE)
 # Root variables of a recording and of its state.
 LABEL = "label"
 PREDICTION = "prediction"
+# Of a prediction: whether another class had the same score.
+TIED = "tied"
 N_CORRECT = "n_correct"
+# Samples that accuracy rests on: with a label, and an output that predicts a class.
 N_LABELLED = "n_labelled"
+N_UNLABELLED = "n_unlabelled"
+N_NOT_FINITE = "n_not_finite"
+N_TIED = "n_tied"
 ACCURACY = "accuracy"
 # Which recording a sample is a clip of; in a state, a dimension.
 RECORDING = "recording"

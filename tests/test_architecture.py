@@ -24,6 +24,7 @@ FLOORS = (
         "checksums",
         "files",
         "limits",
+        "file_kinds",
         "netcdf_structure",
         "locks",
         "nodes",

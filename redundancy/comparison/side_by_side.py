@@ -16,6 +16,7 @@ from redundancy.results import Results
 from redundancy.stats import PatternRules
 from redundancy.stats.energy import E_AC, E_MAC
 from redundancy.stats.energy_conventions import CONVENTIONS
+from redundancy.tables.accuracy_basis import accuracy_notes
 from redundancy.tables.formats import CAPTION, NOTES
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ def compare(
     compared = {name: Compared(results, settings) for name, results in chosen.items()}
     matches = match_layers(chosen)
     notes += [
+        *_accuracy_notes(chosen),
         *_interval_notes(chosen, level),
         *_match_notes(chosen, matches),
         *_bin_notes(chosen, matches),
@@ -147,6 +149,14 @@ def _paired_names(networks: Mapping[str, Results]) -> set[str]:
     """Return the networks whose replicates draw the same samples as the first one's."""
     (_, first), *others = networks.items()
     return {name for name, results in others if are_paired(first, results)}
+
+
+def _accuracy_notes(networks: Mapping[str, Results]) -> list[str]:
+    notes = accuracy_notes(networks)
+    counts = {results.summary()["accuracy_samples"] for results in networks.values()}
+    if notes and len(counts) > 1:
+        notes.append("So changes of accuracy are not between the same samples.")
+    return notes
 
 
 def _interval_notes(networks: Mapping[str, Results], level: float) -> list[str]:

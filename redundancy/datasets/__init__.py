@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from redundancy.datasets.arguments import argument_values, parse_arguments
-from redundancy.datasets.base import Argument, Batch, Dataset, iterate_batches
+from redundancy.datasets.base import Argument, Batch, Dataset
+from redundancy.datasets.checked_batch import iterate_batches
 from redundancy.datasets.cifar import CIFAR, CIFARArguments
 from redundancy.datasets.daily_action_dvs import DailyActionArguments, DailyActionDVS
 from redundancy.datasets.dvs128_gait import DVS128Gait, GaitArguments

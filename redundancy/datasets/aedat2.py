@@ -16,9 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from redundancy.datasets.cameras import cameras_in
 from redundancy.datasets.event_bytes import assemble_events, read_bytes
 from redundancy.datasets.events import Events
 from redundancy.errors import DataError
+from redundancy.file_kinds import but_is
 
 Column = NDArray[Any]
 
@@ -81,7 +83,7 @@ def read_aedat2(path: Path, decoding: str) -> Events:
     data, start = _open(path)
     sensor_size, decode = DECODINGS[decoding]
     named = _named_camera(data[:start])
-    if decoding != "asa" and named not in (None, decoding):
+    if named not in (None, *(DECODINGS if decoding == "asa" else (decoding,))):
         raise DataError(
             f"{path} is of another camera: its header up to byte offset {start} names a {named}, "
             f"but the data set is read as {decoding}"
@@ -113,8 +115,13 @@ def recognise_decoding(path: Path) -> str:
     """
     data, start = _open(path)
     named = _named_camera(data[:start])
-    if named is not None:
+    if named in DECODINGS:
         return named
+    if named is not None:
+        raise DataError(
+            f"{path} is of a camera that is not read: its header up to byte offset {start} names "
+            f"a {named}, expected one of a DVS128 or a DAVIS346"
+        )
     address = np.frombuffer(data, _PAIR, offset=start)["address"]
     if not len(address):
         raise DataError(f"{path} holds no events from byte offset {start} on")
@@ -127,7 +134,7 @@ def _open(path: Path) -> tuple[bytes, int]:
     if not data.startswith(_MAGIC):
         raise DataError(
             f"{path} is no AEDAT 2 file: it has {len(data)} bytes and does not begin with "
-            f"{_MAGIC.decode()}0 at byte offset 0"
+            f"{_MAGIC.decode()}0 at byte offset 0{but_is(path)}"
         )
     start = _data_start(data)
     if (len(data) - start) % _PAIR.itemsize:
@@ -159,7 +166,11 @@ def _data_start(data: bytes) -> int:
 
 
 def _named_camera(header: bytes) -> str | None:
+    """Return the camera of a header, None where it names none, or both of those in use."""
     text = header.lower()
+    other = cameras_in(text.decode("latin-1")) - set(DECODINGS)
+    if other:
+        return ", ".join(sorted(other))
     davis, dvs128 = b"davis" in text, b"dvs128" in text
     if davis == dvs128:
         return None

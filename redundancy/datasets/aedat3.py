@@ -7,6 +7,7 @@ one and cannot be imported without a torchvision that fits torch.
 
 from __future__ import annotations
 
+import re
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +15,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from redundancy.datasets.cameras import cameras_in
 from redundancy.datasets.event_bytes import assemble_events, read_bytes
 from redundancy.datasets.events import Events
 from redundancy.errors import DataError
+from redundancy.file_kinds import but_is
 
 _MAGIC = b"#!AER-DAT3."
 _END = b"#!END-HEADER"
@@ -24,6 +27,8 @@ _END = b"#!END-HEADER"
 _HEADER = struct.Struct("<hhiiiiii")
 _POLARITY_TYPE = 1
 _MAX_OVERFLOWS = 1 << 20
+_COMPRESSED = 1 << 15
+_SOURCE_LINE = re.compile(rb"^#\s*Source\s+(-?\d+)\s*:(.*)$", re.M)
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,7 @@ class _Packet:
 
     start: int
     number: int
+    source: int
     event_size: int
     time_offset: int
     overflows: int
@@ -51,16 +57,19 @@ def read_aedat3(path: Path, sensor_size: tuple[int, int]) -> Events:
     structured ndarray, shape (n_events,)
         `EVENT_DTYPE`, sorted by time; events marked as invalid and packets of other
         types (frames, inertial measurements) are left out, and the packets' overflow
-        count continues the 31-bit clock.
+        count continues the 31-bit clock. All are of one source.
 
     Raises
     ------
     DataError
-        If the file is not AEDAT 3, is cut off, or an event lies outside the camera;
-        the message names file and byte offset.
+        If the file is not AEDAT 3, is cut off, holds compressed packets or events of
+        several sources, is of another camera, or an event lies outside the camera; the
+        message names file and byte offset.
     """
     data = read_bytes(path)
-    packets = _list_packets(path, data, _data_start(path, data))
+    start = _data_start(path, data)
+    packets = _list_packets(path, data, start)
+    _check_source(path, data[:start], packets, sensor_size)
     numbers = [packet.number for packet in packets]
     words = np.empty(sum(numbers), np.uint32)
     time = np.empty(len(words), np.int64)
@@ -87,7 +96,7 @@ def _data_start(path: Path, data: bytes) -> int:
     if not data.startswith(_MAGIC):
         raise DataError(
             f"{path} is no AEDAT 3 file: it has {len(data)} bytes and does not begin with "
-            f"{_MAGIC.decode()}1 at byte offset 0"
+            f"{_MAGIC.decode()}1 at byte offset 0{but_is(path)}"
         )
     end = data.find(b"\n" + _END)
     after = data.find(b"\n", end + 1)
@@ -101,16 +110,24 @@ def _data_start(path: Path, data: bytes) -> int:
 
 def _list_packets(path: Path, data: bytes, offset: int) -> list[_Packet]:
     """Return the packets of polarity events that hold any."""
-    packets = []
+    packets: list[_Packet] = []
+    n_packets = 0
     while offset < len(data):
+        n_packets += 1
         if len(data) - offset < _HEADER.size:
             raise DataError(
                 f"{path} is cut off: the packet header at byte offset {offset} has "
                 f"{len(data) - offset} of {_HEADER.size} bytes"
             )
-        kind, _, size, time_offset, overflows, capacity, number, _ = _HEADER.unpack_from(
+        kind, source, size, time_offset, overflows, capacity, number, _ = _HEADER.unpack_from(
             data, offset
         )
+        if kind & _COMPRESSED:
+            raise DataError(
+                f"{path}: packet {n_packets}, at byte offset {offset}, is compressed, which is "
+                f"not read ({sum(packet.number for packet in packets)} events stand before it); "
+                "save the recording uncompressed (#Format: RAW)"
+            )
         start = offset + _HEADER.size
         sound = size > 0 and capacity >= number >= 0 and 0 <= overflows < _MAX_OVERFLOWS
         if kind == _POLARITY_TYPE:
@@ -128,8 +145,31 @@ def _list_packets(path: Path, data: bytes, offset: int) -> list[_Packet]:
                 f"end at byte offset {offset}, but the file ends at {len(data)}"
             )
         if kind == _POLARITY_TYPE and number:
-            packets.append(_Packet(start, number, size, time_offset, overflows))
+            packets.append(_Packet(start, number, source, size, time_offset, overflows))
     return packets
+
+
+def _check_source(
+    path: Path, header: bytes, packets: list[_Packet], sensor_size: tuple[int, int]
+) -> None:
+    """Refuse events of several sources, and those of a camera of another size."""
+    counts: dict[int, int] = {}
+    for packet in packets:
+        counts[packet.source] = counts.get(packet.source, 0) + packet.number
+    if len(counts) > 1:
+        shown = ", ".join(f"{number} of source {source}" for source, number in counts.items())
+        raise DataError(
+            f"{path} holds events of {len(counts)} sources ({shown}), expected those of one "
+            "camera; save each source as a file of its own"
+        )
+    lines = {int(source): name.decode("latin-1") for source, name in _SOURCE_LINE.findall(header)}
+    named = cameras_in(" ".join(name for source, name in lines.items() if source in counts))
+    expected = {f"dvs{sensor_size[1]}", f"davis{sensor_size[1]}"}
+    if named - expected:
+        raise DataError(
+            f"{path} is of another camera: its header names a {', '.join(sorted(named))}, expected "
+            f"one of {sensor_size[1]}x{sensor_size[0]} pixels (width x height)"
+        )
 
 
 def _field(data: bytes, packet: _Packet, at: int) -> NDArray[np.uint32]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-
-from redundancy.errors import UsageError
 
 Argument = str | int | float | bool | None
 
@@ -25,7 +23,7 @@ class Batch:
     frames : ndarray of float32, shape (sample, time, channel, y, x)
         Event counts (or 0/1) per window; channel 0 holds OFF, channel 1 ON events.
     labels : ndarray of int64, shape (sample,), or None
-        Class indices, None where the dataset has none.
+        Class indices, -1 for a sample without a label; None where the dataset has none.
     recordings : ndarray of int64, shape (sample,), or None
         Which recording each sample is a clip of, None where samples are no clips.
     """
@@ -91,23 +89,3 @@ class Dataset(Protocol):
     def batch(self, start: int, stop: int) -> Batch:
         """Return samples `start` to `stop` (exclusive)."""
         ...
-
-
-def iterate_batches(
-    dataset: Dataset, batch_size: int, n_samples: int | None = None
-) -> Iterator[Batch]:
-    """Yield the first `n_samples` of `dataset` in its order, `batch_size` at a time.
-
-    Parameters
-    ----------
-    dataset : Dataset
-    batch_size : int
-        Samples a batch; the last one may be smaller.
-    n_samples : int, optional
-        How many samples in all; default all, and never more than there are.
-    """
-    if batch_size < 1:
-        raise UsageError(f"batch size must be at least 1, got {batch_size}")
-    total = len(dataset) if n_samples is None else min(n_samples, len(dataset))
-    for start in range(0, total, batch_size):
-        yield dataset.batch(start, min(start + batch_size, total))

@@ -18,7 +18,7 @@ from redundancy.datasets.cifar_files import (
     CIFARFormat,
     read_batch,
 )
-from redundancy.datasets.selection import check_range, check_split
+from redundancy.datasets.selection import check_range, check_sample_size, check_split
 from redundancy.datasets.static_images import check_timesteps, to_frames
 from redundancy.errors import UsageError
 
@@ -82,6 +82,7 @@ class CIFAR:
         self.location = os.fspath(location)
         self.n_classes = form.n_classes
         self.frame_shape = (check_timesteps(arguments.n_timesteps), *IMAGE_SHAPE)
+        check_sample_size(self.frame_shape)
         self._normalisation = normalisation if arguments.normalize else None
         parts = [read_batch(path, form) for path in _find_files(Path(location), form, split)]
         self._images = np.concatenate([images for images, _ in parts])

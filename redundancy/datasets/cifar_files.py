@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import pickletools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,19 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from redundancy.datasets.event_bytes import read_bytes
 from redundancy.errors import DataError
+from redundancy.file_kinds import but_is
 
 IMAGE_SHAPE = (3, 32, 32)
 _PIXELS = 3 * 32 * 32
-# What an array is pickled with, under the names of NumPy 1 and 2; nothing else is called.
-_CALLABLES = {
-    ("numpy", "ndarray"): np.ndarray,
-    ("numpy", "dtype"): np.dtype,
-    ("numpy.core.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],
-    ("numpy._core.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],
-    ("_codecs", "encode"): lambda text, encoding: text.encode(encoding),
-}
-
 Images = NDArray[np.uint8]
 Labels = NDArray[np.int64]
 
@@ -91,10 +85,7 @@ def read_batch(path: Path, form: CIFARFormat) -> tuple[Images, Labels]:
         If it cannot be read, is damaged, or holds a label that is no class; the message
         names the file, and the byte offset where there is one.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+    data = read_bytes(path)
     if path.suffix == ".bin":
         return _from_records(path, data, form)
     return _from_pickle(path, data, form)
@@ -106,7 +97,7 @@ def _from_records(path: Path, data: bytes, form: CIFARFormat) -> tuple[Images, L
         raise DataError(
             f"{path} has {len(data)} bytes, but a file of {form.binary_folder} has a positive "
             f"multiple of {size}; the record at byte offset {len(data) - len(data) % size} is cut "
-            "off"
+            f"off{but_is(path)}"
         )
     records = np.frombuffer(data, np.uint8).reshape(-1, size)
     labels = records[:, form.label_bytes - 1].astype(np.int64)
@@ -119,6 +110,54 @@ def _from_records(path: Path, data: bytes, form: CIFARFormat) -> tuple[Images, L
     return records[:, form.label_bytes :].reshape(-1, *IMAGE_SHAPE), labels
 
 
+class _Kind:
+    """Stands for the class ndarray in a pickle, which makes nothing of it."""
+
+
+class _PickledType:
+    """Stands for a data type in a pickle."""
+
+    def __init__(self, code: Any, *_: Any) -> None:
+        self.code = code
+
+    def __setstate__(self, state: Any) -> None:
+        """Take no more: of single bytes there is no order."""
+
+
+class _PickledArray:
+    """Stands for an array in a pickle: its shape, type and bytes, of which none is made yet."""
+
+    def __init__(self, *_: Any) -> None:
+        self.state: Any = None
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state
+
+    def bytes_array(self) -> NDArray[np.uint8]:
+        """Return the array, if it is one of bytes."""
+        _, shape, kind, by_columns, data = self.state
+        code = kind.code.decode() if isinstance(kind.code, bytes) else kind.code
+        if code not in ("u1", "|u1", "B", "uint8"):
+            raise pickle.UnpicklingError(f"it holds an array of {code}")
+        values = np.frombuffer(data, np.uint8)
+        return values.reshape(shape, order="F" if by_columns else "C").copy()
+
+
+# What an array is pickled with, under the names of NumPy 1 and 2; nothing else is called,
+# and these are none of NumPy's own.
+_CALLABLES: dict[tuple[str, str], Any] = {
+    ("numpy", "ndarray"): _Kind,
+    ("numpy", "dtype"): _PickledType,
+    ("numpy.core.multiarray", "_reconstruct"): _PickledArray,
+    ("numpy._core.multiarray", "_reconstruct"): _PickledArray,
+    ("_codecs", "encode"): lambda text, encoding: text.encode(_text(encoding)),
+}
+
+
+def _text(encoding: Any) -> str:
+    return encoding.decode() if isinstance(encoding, bytes) else str(encoding)
+
+
 class _ArraysOnly(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _CALLABLES:
@@ -126,16 +165,30 @@ class _ArraysOnly(pickle.Unpickler):
         return _CALLABLES[module, name]
 
 
+def _check_instructions(data: bytes) -> None:
+    """Refuse a pickle whose lengths and places lie outside of it, before memory is taken."""
+    for instruction, argument, _ in pickletools.genops(data):
+        if "PUT" in instruction.name and int(argument or 0) > len(data):
+            raise pickle.UnpicklingError(f"it would keep {argument} objects")
+
+
 def _from_pickle(path: Path, data: bytes, form: CIFARFormat) -> tuple[Images, Labels]:
     stream = io.BytesIO(data)
     try:
         # Written by Python 2: its text arrives as bytes.
+        _check_instructions(data)
         content = _ArraysOnly(stream, encoding="bytes").load()
+        if isinstance(content, dict):
+            content = {
+                key: value.bytes_array() if isinstance(value, _PickledArray) else value
+                for key, value in content.items()
+            }
     # Damaged bytes fail in as many ways as a pickle has instructions.
     except Exception as error:
+        wrong = "" if data.startswith(pickle.PROTO) else but_is(path)
         raise DataError(
             f"{path} cannot be read as a batch of {form.python_folder}, near byte offset "
-            f"{stream.tell()}: {error}"
+            f"{stream.tell()}: {error}{wrong}"
         ) from None
     if not isinstance(content, dict):
         raise DataError(f"{path} holds a {type(content).__name__}; a dictionary was expected")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,9 @@ from redundancy.datasets.event_recordings import EventRecordings
 from redundancy.datasets.events import Events
 from redundancy.datasets.recording_files import RecordingFile, cut_spans, natural_order
 from redundancy.datasets.selection import check_split
-from redundancy.errors import DataError, UsageError
+from redundancy.errors import DataError, LimitError, UsageError
+from redundancy.file_kinds import but_is
+from redundancy.limits import check_claim, check_regular_file
 
 SENSOR_SIZE = (128, 128)
 N_GESTURES = 11
@@ -186,17 +189,34 @@ def _hdf5_label(path: Path) -> int:
     return int(labels.item())
 
 
-def _read_hdf5(path: Path, names: Iterable[str]) -> list[Any]:
+def _read_hdf5(path: Path, names: Sequence[str]) -> list[Any]:
     import h5py  # type: ignore[import-untyped]
 
+    check_regular_file(path)
     try:
         with h5py.File(path, "r") as file:
+            for name in names:
+                _check_hdf5(path, file, name)
             return [np.asarray(file[name][()]) for name in names]
+    except (DataError, LimitError):
+        raise
     # A damaged file fails in as many ways as the HDF5 library has.
     except Exception as error:
         raise DataError(
-            f"{path} cannot be read as HDF5 with times, addrs and labels: {error}"
+            f"{path} cannot be read as HDF5 with times, addrs and labels: {error}{but_is(path)}"
         ) from error
+
+
+def _check_hdf5(path: Path, file: Any, name: str) -> None:
+    """Refuse an array that claims too much memory, or whose values lie in other files."""
+    import h5py
+
+    link = file.get(name, getlink=True)
+    array = file[name] if isinstance(link, h5py.HardLink) else None
+    if link is not None and (array is None or array.external or array.is_virtual):
+        raise DataError(f"{path}: {name} lies in another file, which is not followed; copy it here")
+    if array is not None:
+        check_claim(8 * math.prod(array.shape) * array.dtype.itemsize, f"{path} ({name})")
 
 
 def _list_sessions(folder: Path, split: str) -> list[RecordingFile]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from redundancy.datasets.events import EVENT_DTYPE, Events
 from redundancy.errors import DataError
+from redundancy.limits import check_claim, check_regular_file
 
 Place = Callable[[int], str]
 """Names where event i stands in its file, such as "the event at byte offset 16"."""
@@ -21,15 +22,25 @@ _WRAP_JUMP = _CLOCK_PERIOD // 2
 _MAX_TIME = 1 << 53
 
 
+# Of a file's event of a few bytes, with its columns and places while they are checked.
+_MEMORY_PER_BYTE = 8
+
+
 def read_bytes(path: Path) -> bytes:
-    """Return a file's bytes.
+    """Return the bytes of a file of events or images.
 
     Raises
     ------
+    UsageError
+        If it is no regular file.
     DataError
         If it cannot be read.
+    LimitError
+        If what is read of it would take more memory than one file may.
     """
+    check_regular_file(path)
     try:
+        check_claim(_MEMORY_PER_BYTE * path.stat().st_size, f"{path}")
         return path.read_bytes()
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error

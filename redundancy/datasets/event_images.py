@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redundancy.errors import DataError
+from redundancy.file_kinds import but_is
+from redundancy.limits import check_regular_file
 
 Mask = NDArray[np.bool_]
 
@@ -37,6 +39,7 @@ def read_event_image(path: Path, sensor_size: tuple[int, int]) -> tuple[Mask, Ma
     """
     from PIL import Image
 
+    check_regular_file(path)
     try:
         with Image.open(path, formats=["PNG"]) as image:
             size, mode = (image.height, image.width), image.mode
@@ -44,7 +47,7 @@ def read_event_image(path: Path, sensor_size: tuple[int, int]) -> tuple[Mask, Ma
                 pixels = np.asarray(image.convert("RGB")).astype(np.int16)
     # A damaged image fails in as many ways as the library has.
     except Exception as error:
-        raise DataError(f"{path} cannot be read as a PNG image: {error}") from error
+        raise DataError(f"{path} cannot be read as a PNG image: {error}{but_is(path)}") from error
     if size != sensor_size or mode not in _MODES:
         raise DataError(
             f"{path} has {size[0]}x{size[1]} pixels (height x width) of mode {mode}, but an event "

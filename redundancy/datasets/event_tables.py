@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from redundancy.datasets.array_files import read_npy
 from redundancy.datasets.event_bytes import assemble_events, read_bytes
 from redundancy.datasets.events import Events
 from redundancy.errors import DataError
+from redundancy.file_kinds import but_is
 
 _COLUMNS = "t x y p"
 
@@ -53,19 +55,10 @@ def read_array_events(path: Path, sensor_size: tuple[int, int]) -> Events:
     DataError
         If the file is not that; the message names row or byte offset.
     """
-    data = read_bytes(path)
-    stream = io.BytesIO(data)
-    try:
-        array = np.lib.format.read_array(stream, allow_pickle=False)
-    # A damaged header fails in as many ways as Python's own parser has.
-    except Exception as error:
-        raise DataError(
-            f"{path} cannot be read as a .npy array of numbers from byte offset "
-            f"{min(stream.tell(), len(data))} on: {error}"
-        ) from error
+    array = read_npy(path, "a .npy array of numbers")
     if array.ndim != 2 or array.shape[1] != 4:
         raise DataError(f"{path} must hold an array (N, 4) of {_COLUMNS}, got shape {array.shape}")
-    start, width = len(data) - array.nbytes, array.itemsize * 4
+    start, width = path.stat().st_size - array.nbytes, array.itemsize * 4
     order = "row {0} at byte offset {1}" if array.flags.c_contiguous else "row {0}"
     columns = (array[:, 0], array[:, 1], array[:, 2], array[:, 3])
     return assemble_events(
@@ -94,7 +87,7 @@ def _careful_table(path: Path, data: bytes) -> NDArray[np.float64]:
             shown = line[:40].decode("ascii", "backslashreplace")
             raise DataError(
                 f"{path}: line {number} at byte offset {offset} is {shown!r}, but an event is "
-                f"four numbers {_COLUMNS}"
+                f"four numbers {_COLUMNS}{but_is(path)}"
             ) from None
     return np.array(rows, np.float64).reshape(-1, 4)
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redundancy.datasets.events import Events, check_events
+from redundancy.datasets.selection import check_sample_size
 from redundancy.errors import UsageError
 
 
@@ -72,6 +73,8 @@ class FrameBuilder:
                 raise UsageError(
                     f"dt_ms must be a positive whole number of microseconds, got {self.dt_ms} ms"
                 )
+
+        check_sample_size(self.frame_shape)
 
     @property
     def window_us(self) -> int | None:

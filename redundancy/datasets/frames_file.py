@@ -11,10 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redundancy.datasets.arguments import argument_values
+from redundancy.datasets.array_files import read_npz
 from redundancy.datasets.base import Argument, Batch
+from redundancy.datasets.checked_batch import UNLABELLED, as_float32
 from redundancy.datasets.selection import check_range, check_split
 from redundancy.errors import DataError, UsageError
 from redundancy.files import sha256_of
+from redundancy.limits import check_regular_file
 
 _LAYOUT = (
     "an .npz file with an array 'frames' [sample, time, channel, y, x] and optionally "
@@ -45,7 +48,7 @@ class FramesFile:
     ----------
     location : str or path
         The file: array ``frames`` [sample, time, channel, y, x], numbers, and
-        optionally ``labels`` [sample], integers from 0.
+        optionally ``labels`` [sample], integers from 0, or -1 for a sample without one.
     arguments : FramesFileArguments
     split : str
         The file has no splits: "train", "test" and "all" give all of it, and "all"
@@ -71,6 +74,7 @@ class FramesFile:
     ) -> None:
         check_split(split, ("train", "test", "all"))
         self.location = os.fspath(location)
+        check_regular_file(location)
         if not os.path.isfile(location):
             raise UsageError(f"there is no file {self.location}; expected {_LAYOUT}")
         self._frames, self._labels = _read(self.location)
@@ -82,7 +86,8 @@ class FramesFile:
         self.arguments: Mapping[str, Argument] = argument_values(stated)
         time, channel, y, x = self._frames.shape[1:]
         self.frame_shape = (time, channel, y, x)
-        self.n_classes = None if self._labels is None else int(self._labels.max()) + 1
+        n_classes = 0 if self._labels is None else int(self._labels.max()) + 1
+        self.n_classes = n_classes or None
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -91,23 +96,13 @@ class FramesFile:
         """Return samples `start` to `stop` (exclusive)."""
         check_range(start, stop, len(self))
         labels = None if self._labels is None else self._labels[start:stop].copy()
-        return Batch(start, self._frames[start:stop].astype(np.float32), labels)
+        return Batch(start, as_float32(self._frames[start:stop], self.location), labels)
 
 
 def _read(location: str) -> tuple[NDArray[Any], NDArray[np.int64] | None]:
     """Return frames, in the file's own type, and labels."""
-    try:
-        with np.load(location, allow_pickle=False) as archive:
-            if isinstance(archive, np.ndarray):
-                raise TypeError("it holds a single array")
-            frames = archive.get("frames")
-            labels = archive.get("labels")
-            found = ", ".join(archive.files) or "nothing"
-    # A damaged archive fails in as many ways as zip, deflate and NumPy's header have.
-    except Exception as error:
-        raise DataError(f"{location} cannot be read as {_LAYOUT}: {error}") from error
-    if not isinstance(frames, np.ndarray):
-        raise DataError(f"{location} has no array 'frames' (it holds {found}); expected {_LAYOUT}")
+    arrays = read_npz(location, ["frames"], ["labels"], _LAYOUT)
+    frames, labels = arrays["frames"], arrays.get("labels")
     _check_frames(location, frames)
     return frames, None if labels is None else _checked_labels(location, labels, len(frames))
 
@@ -141,9 +136,18 @@ def _checked_labels(location: str, labels: object, n_samples: int) -> NDArray[np
             f"{location}: 'labels' must have one label for each of the {n_samples} samples, "
             f"got shape {shape}"
         )
-    if labels.dtype.kind not in "ui" or labels.min() < 0 or labels.max() >= 2**31:
+    if labels.dtype.kind not in "ui":
+        kind = "no numbers" if labels.dtype.kind not in "buif" else "no whole numbers"
         raise DataError(
-            f"{location}: 'labels' must be class indices, integers from 0, got {labels.dtype} "
-            f"from {labels.min()} to {labels.max()}"
+            f"{location}: 'labels' must be class indices, integers from 0, or {UNLABELLED} for a "
+            f"sample without a label, got {n_samples} that are {kind} ({labels.dtype}), the first "
+            f"{labels[0]!r}"
+        )
+    wrong = (labels < UNLABELLED) | (labels >= 2**31)
+    if wrong.any():
+        raise DataError(
+            f"{location}: 'labels' must be class indices, integers from 0, or {UNLABELLED} for a "
+            f"sample without a label, got {int(wrong.sum())} of {n_samples} that are not, the "
+            f"first {labels[wrong][0]}"
         )
     return labels.astype(np.int64)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import os
 import re
-import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from redundancy.datasets.array_files import read_npz
 from redundancy.datasets.clips import ClipArguments
 from redundancy.datasets.event_bytes import assemble_events, read_bytes
 from redundancy.datasets.event_images import read_event_image
@@ -204,18 +202,8 @@ def read_npz_events(path: Path) -> Events:
     DataError
         If the file is not that; the message names array and row.
     """
-    columns: list[NDArray[Any]] = []
-    data = io.BytesIO(read_bytes(path))
-    try:
-        with np.load(data, allow_pickle=False) as archive:
-            if isinstance(archive, np.ndarray):
-                raise zipfile.BadZipFile("it holds a single array")
-            columns = [np.asarray(archive[name]) for name in "txyp"]
-    # A damaged archive fails in as many ways as zip, deflate and NumPy's header have.
-    except Exception as error:
-        raise DataError(
-            f"{path} cannot be read as an .npz file with the arrays t, x, y and p: {error}"
-        ) from error
+    arrays = read_npz(path, "txyp", (), "an .npz file with the arrays t, x, y and p")
+    columns = [arrays[name] for name in "txyp"]
     shapes = {column.shape for column in columns}
     if len(shapes) != 1 or columns[0].ndim != 1:
         raise DataError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +13,16 @@ from numpy.typing import NDArray
 
 from redundancy.datasets.arguments import argument_values
 from redundancy.datasets.base import Argument, Batch
-from redundancy.datasets.selection import check_range, check_split
+from redundancy.datasets.selection import check_range, check_sample_size, check_split
 from redundancy.datasets.static_images import check_timesteps, to_frames
-from redundancy.errors import DataError, UsageError
+from redundancy.errors import DataError, LimitError, UsageError
+from redundancy.file_kinds import but_is
+from redundancy.limits import check_claim, check_regular_file
 
 _FOLDERS = {"train": "train", "test": "val"}
 _LAYOUT = "train/<class>/*.JPEG and val/<class>/*.JPEG"
+# Of an image, of the same in RGB, which Pillow keeps in four bytes, and of both resized.
+_PIXEL_BYTES = 16
 _ENDINGS = {".jpeg", ".jpg", ".png", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".webp"}
 # What networks for ImageNet are trained with, GAC's among them.
 _NORMALISATION = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -93,6 +98,7 @@ class ImageNet:
             arguments.crop,
             arguments.crop,
         )
+        check_sample_size(self.frame_shape)
         self._samples, self.n_classes = _list_images(Path(location), self.split)
 
     def __len__(self) -> int:
@@ -131,20 +137,29 @@ def read_image(path: Path, resize: int, crop: int) -> NDArray[np.uint8]:
     """
     from PIL import Image
 
+    check_regular_file(path)
     try:
-        with Image.open(path) as opened:
-            image = opened.convert("RGB")
+        with warnings.catch_warnings():
+            # What Pillow warns of is refused, or within the limit.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path) as opened:
+                width, height = opened.size
+                shorter = max(min(width, height), 1)
+                longer = resize * max(width, height) // shorter
+                pixels = max(width * height, resize * longer)
+                check_claim(_PIXEL_BYTES * pixels, f"{path} ({width}x{height} pixels)")
+                image = opened.convert("RGB")
+    except LimitError:
+        raise
     # A damaged file fails in as many ways as there are image formats.
     except Exception as error:
-        raise DataError(f"{path} cannot be read as an image: {error}") from None
-    width, height = image.size
-    shorter = min(width, height)
+        raise DataError(f"{path} cannot be read as an image: {error}{but_is(path)}") from None
     resized = image.resize(
         (resize * width // shorter, resize * height // shorter), Image.Resampling.BILINEAR
     )
     left, top = round((resized.width - crop) / 2), round((resized.height - crop) / 2)
-    pixels = np.asarray(resized.crop((left, top, left + crop, top + crop)), np.uint8)
-    return np.ascontiguousarray(pixels.transpose(2, 0, 1))
+    cut = np.asarray(resized.crop((left, top, left + crop, top + crop)), np.uint8)
+    return np.ascontiguousarray(cut.transpose(2, 0, 1))
 
 
 def _list_images(folder: Path, split: str) -> tuple[list[tuple[Path, int]], int]:

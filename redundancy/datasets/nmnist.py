@@ -13,10 +13,12 @@ import numpy as np
 
 from redundancy.datasets.arguments import argument_values, parse_size
 from redundancy.datasets.base import Argument, Batch
+from redundancy.datasets.event_bytes import read_bytes
 from redundancy.datasets.events import EVENT_DTYPE, Events
 from redundancy.datasets.frames import FrameBuilder
 from redundancy.datasets.selection import check_range, check_split
 from redundancy.errors import DataError, UsageError
+from redundancy.file_kinds import but_is
 
 SENSOR_SIZE = (34, 34)
 N_DIGITS = 10
@@ -124,10 +126,7 @@ def read_recording(path: Path) -> Events:
     """
     import tonic.io
 
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+    data = read_bytes(path)
     _check_bytes(path, data)
     read = tonic.io.read_mnist_file(io.BytesIO(data), dtype=_READ_DTYPE, is_stream=True)
     events = np.empty(len(read), EVENT_DTYPE)
@@ -144,7 +143,7 @@ def _check_bytes(path: Path, data: bytes) -> None:
         raise DataError(
             f"{path} has {len(data)} bytes, but an N-MNIST recording has a positive multiple of "
             f"{_EVENT_BYTES}; the bytes from offset {len(data) - len(data) % _EVENT_BYTES} on are "
-            "no event"
+            f"no event{but_is(path)}"
         )
     rows = np.frombuffer(data, np.uint8).reshape(-1, _EVENT_BYTES)
     marks = rows[:, 1] == _WRAP_ROW
@@ -153,7 +152,7 @@ def _check_bytes(path: Path, data: bytes) -> None:
         first = int(np.flatnonzero(outside)[0])
         raise DataError(
             f"{path}: the event at byte offset {first * _EVENT_BYTES} lies at "
-            f"x={rows[first, 0]}, y={rows[first, 1]}, outside N-MNIST's 34x34 pixels"
+            f"x={rows[first, 0]}, y={rows[first, 1]}, outside N-MNIST's 34x34 pixels{but_is(path)}"
         )
     if marks.all() or marks.sum() > _MAX_WRAPS:
         raise DataError(

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redundancy.datasets.base import Dataset
+from redundancy.datasets.checked_batch import UNLABELLED, read_batch
 from redundancy.errors import UsageError
 
 _CACHED_FRAME_BYTES = 2 * 1024**3
@@ -34,9 +35,14 @@ class RandomAccess:
     def _one(self, index: int) -> tuple[NDArray[np.float32], int]:
         if index in self._kept:
             return self._kept[index]
-        batch = self._dataset.batch(index, index + 1)
+        batch = read_batch(self._dataset, index, index + 1)
         if batch.labels is None:
             raise UsageError(f"training needs labels, and dataset {self._dataset.name} has none")
+        if batch.labels[0] == UNLABELLED:
+            raise UsageError(
+                f"training needs a label of every sample, and sample {index} of dataset "
+                f"{self._dataset.name} has none ({UNLABELLED})"
+            )
         pair = (batch.frames[0], int(batch.labels[0]))
         if len(self._kept) < self._limit:
             self._kept[index] = pair

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from redundancy import schema
 from redundancy.names import visible
+from redundancy.tables.accuracy_basis import accuracy_basis, left_out
 from redundancy.tables.grouping import GAC, NOT_STATED, attention_of, has_attention
 
 if TYPE_CHECKING:
@@ -88,15 +89,28 @@ def results_text(results: Results) -> str:
 
 def _accuracies(summary: Mapping[str, Any]) -> str:
     """Return the accuracy over samples, and over recordings where several are of one."""
+    basis = accuracy_basis(summary)
     if summary["accuracy"] is None:
-        return "unknown (no labels)"
+        return f"unknown ({_why_unknown(summary)})"
     text = f"{100 * summary['accuracy']:.1f} %"
     if not 0 < summary["n_recordings"] < summary["n_samples"]:
-        return text
-    return (
+        return (
+            f"{text} {basis}" if basis.startswith("of ") else "; ".join(filter(None, (text, basis)))
+        )
+    recordings = (
         f"{text} of clips, {100 * summary['recording_accuracy']:.1f} % of "
         f"{_counted(summary['n_recordings'], 'recording')} (more than half of the clips right)"
     )
+    return f"{recordings}; {basis}" if basis else recordings
+
+
+def _why_unknown(summary: Mapping[str, Any]) -> str:
+    n_left_out = (summary["n_not_finite_outputs"] or 0) + (summary["n_unlabelled"] or 0)
+    if summary["n_unlabelled"] in (None, summary["n_samples"]):
+        return "no labels"
+    if n_left_out < summary["n_samples"]:
+        return "the network's output is no score a class"
+    return ", ".join(left_out(summary))
 
 
 def checkpoint_text(checkpoint: Checkpoint, layers: Sequence[dict[str, Any]]) -> str:

@@ -131,6 +131,13 @@ def _check_same(first: str, one: Results, second: str, other: Results) -> None:
                 UserWarning,
                 stacklevel=3,
             )
+    for name in (schema.N_NOT_FINITE, schema.N_UNLABELLED, schema.N_TIED):
+        if (name in one.tree.data_vars) != (name in other.tree.data_vars):
+            older = second if name in one.tree.data_vars else first
+            raise UsageError(
+                f"{older} was analysed by an older version, which did not count {name}; analyse "
+                "it again"
+            )
     layers, other_layers = spiking_layers(one.layers), spiking_layers(other.layers)
     if list(layers) != list(other_layers):
         raise UsageError(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from redundancy.datasets.base import Dataset
+from redundancy.datasets.checked_batch import count_samples, read_batch
 from redundancy.errors import UsageError
 from redundancy.states import merge_states
 
@@ -100,11 +101,10 @@ class Plan:
         Raises
         ------
         UsageError
-            If there is no sample in it.
+            If there is no sample in it, or a size cannot be; see
+            :func:`redundancy.datasets.checked_batch.count_samples`.
         """
-        if batch_size < 1:
-            raise UsageError(f"batch size must be at least 1, got {batch_size}")
-        total = len(dataset) if n_samples is None else min(n_samples, len(dataset))
+        total = count_samples(dataset, batch_size, n_samples)
         if total < 1:
             raise UsageError("there is no sample to analyse")
         n_batches = -(-total // batch_size)
@@ -178,7 +178,7 @@ def observe_shard(
     """
     state: Nodes | None = None
     for batch in plan.batches(shard):
-        observed = observer.observe(dataset.batch(batch.start, batch.stop))
+        observed = observer.observe(read_batch(dataset, batch.start, batch.stop))
         state = observed if state is None else merge_states(state, observed)
         if progress is not None:
             progress(len(batch))

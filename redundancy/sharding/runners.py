@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from redundancy.datasets.base import Dataset
+from redundancy.datasets.checked_batch import read_batch, read_first_batch
 from redundancy.devices import device_of
 from redundancy.errors import UsageError
 from redundancy.network_observer import NetworkObserver
@@ -141,7 +142,8 @@ class InProcess:
         with self._observing(None) as observer:
             for batch in self._plan.pilot():
                 began = time.monotonic()
-                nodes = observer.observe(self._dataset.batch(batch.start, batch.stop))
+                read = read_batch if batch.start else read_first_batch
+                nodes = observer.observe(read(self._dataset, batch.start, batch.stop))
                 seconds = time.monotonic() - began
                 if batch.start >= self._plan.samples.start:
                     pieces.append(Piece(batch, nodes))

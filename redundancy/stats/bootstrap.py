@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from redundancy import schema
 from redundancy.errors import UsageError
+from redundancy.stats.accuracy import judged_samples
 from redundancy.stats.base import state_variable
 from redundancy.stats.bins import UniformBins
 from redundancy.stats.layer_sweep import LayerSweep
@@ -145,16 +146,11 @@ def _totals(recording: xr.Dataset) -> dict[str, NDArray[np.float64]]:
             for name in SYNAPTIC
         }
     n_samples = recording.sizes[schema.SAMPLE]
-    labelled = schema.LABEL in recording and schema.PREDICTION in recording
-    right = (
-        recording[schema.LABEL].values == recording[schema.PREDICTION].values
-        if labelled
-        else np.zeros(n_samples, bool)
-    )
+    judged, right = judged_samples(recording)
     return {
         DRAWN: np.ones(n_samples),
         CORRECT: right.astype(np.float64),
-        LABELLED: np.full(n_samples, float(labelled)),
+        LABELLED: judged.astype(np.float64),
     }
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from redundancy import schema
+from redundancy.stats.accuracy import judged_samples
 from redundancy.stats.base import state_variable
 
 
@@ -32,17 +33,21 @@ class RecordingAccuracy:
         Returns
         -------
         Dataset
-            ``n_clips`` and ``n_clips_correct`` (recording), int64; empty where the
-            samples are no clips, or there are no labels or predictions. A recording
-            that goes on in the next batch is in the states of both, which merge.
+            ``n_clips`` and ``n_clips_correct`` (recording), int64, of the clips that have
+            a label and a prediction (see :class:`redundancy.stats.Accuracy`); without
+            variables where the samples are no clips. A recording that goes on in the next
+            batch is in the states of both, which merge.
         """
-        needed = (schema.PREDICTION, schema.LABEL, schema.RECORDING)
-        if any(name not in recording for name in needed):
+        if schema.RECORDING not in recording:
             return xr.Dataset()
-        right = recording[schema.PREDICTION].values == recording[schema.LABEL].values
+        judged, right = judged_samples(recording)
         numbers, places = np.unique(recording[schema.RECORDING].values, return_inverse=True)
-        n_clips = np.bincount(places, minlength=len(numbers)).astype(np.int64)
-        n_correct = np.bincount(places[right], minlength=len(numbers)).astype(np.int64)
+        n_clips, n_correct = (
+            np.bincount(places[chosen], minlength=len(numbers)).astype(np.int64)
+            for chosen in (judged, right)
+        )
+        told = n_clips > 0
+        numbers, n_clips, n_correct = numbers[told], n_clips[told], n_correct[told]
         dims = (schema.RECORDING,)
         return xr.Dataset(
             {

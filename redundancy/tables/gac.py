@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from redundancy import schema
 from redundancy.stats.energy import E_AC, E_MAC
 from redundancy.stats.energy_conventions import CONVENTIONS
+from redundancy.tables.accuracy_basis import accuracy_notes
 from redundancy.tables.published import PaperNetwork
 from redundancy.tables.quantities import has_energy
 
@@ -91,6 +92,7 @@ def gac_power_table(
         "Encoder once: each of its layers applied to one timestep, all that an unchanging image "
         "needs. The published power is less than that alone on ImageNet, so it leaves the encoder "
         "out; compare it with the column without encoder.",
+        *accuracy_notes({n: results for n, results in networks.items() if is_gac_network(results)}),
     ]
     return frame
 

@@ -9,6 +9,7 @@ from redundancy import schema
 from redundancy.stats.attention_cost import attention_macs
 from redundancy.stats.energy import E_AC, E_MAC
 from redundancy.stats.energy_conventions import CONVENTIONS
+from redundancy.tables.accuracy_basis import accuracy_notes
 from redundancy.tables.assembling import UNKNOWN, Values, assemble
 from redundancy.tables.quantities import QE_VARIANTS, has_energy
 
@@ -50,6 +51,7 @@ def table_1(networks: Mapping[str, Results]) -> pd.DataFrame:
         changes=changes,
         published=("accuracy_percent", "accuracy_change", schema.NASFR, "nasfr_change_percent"),
         caption="Accuracy and network average spike firing rate (NASFR)",
+        notes=accuracy_notes(networks),
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redundancy.datasets.base import Batch, Dataset
+from redundancy.datasets.checked_batch import UNLABELLED, read_batch
 from redundancy.forward import reset_state
 from redundancy.training.distributed import Processes
 from redundancy.training.precision import MixedPrecision
@@ -104,18 +105,21 @@ class Learner:
         return all(bool(tensor.isfinite().all()) for tensor in self.network.state_dict().values())
 
     def test_accuracy(self, test_set: Dataset) -> float:
-        """Return the share of samples whose class is found, in float32."""
+        """Return the share of labelled samples whose class is found, in float32."""
         import torch
 
         self._processes.share_buffers(self.network)
         self.network.eval()
-        n_correct = 0
+        n_correct, n_labelled = 0, 0
         with torch.inference_mode():
             for batch in self._own_batches(test_set):
                 predicted = self.network(self._to_input(batch.frames)).argmax(1).cpu().numpy()
-                n_correct += int((predicted == batch.labels).sum())
+                if batch.labels is not None:
+                    n_correct += int((predicted == batch.labels).sum())
+                    n_labelled += int((batch.labels != UNLABELLED).sum())
                 reset_state(self.network)
-        return int(self._processes.total([n_correct])[0]) / len(test_set)
+        correct, labelled = self._processes.total([n_correct, n_labelled])
+        return int(correct) / max(int(labelled), 1)
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that the next epoch depends on; every process must call it."""
@@ -139,7 +143,7 @@ class Learner:
         """Yield the batches that this process tests: one of every `count`."""
         size, processes = self._recipe.batch_size, self._processes
         for start in range(size * processes.rank, len(dataset), size * processes.count):
-            yield dataset.batch(start, min(start + size, len(dataset)))
+            yield read_batch(dataset, start, min(start + size, len(dataset)))
 
     def _to_input(self, frames: NDArray[np.float32]) -> Tensor:
         import torch

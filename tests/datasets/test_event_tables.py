@@ -83,7 +83,7 @@ def test_damaged_arrays_are_named_with_the_place(tmp_path):
         (saved(np.zeros((4, 3))), r"must hold an array \(N, 4\).*\(4, 3\)"),
         (saved(np.zeros(4)), r"got shape \(4,\)"),
         (saved(np.zeros((0, 4))), "holds no events"),
-        (saved(np.array([None])), "cannot be read"),
+        (saved(np.array([None])), "holds Python objects"),
         (saved(np.zeros((2, 4), complex)), "t must be numbers"),
         (saved(wrong), f"row 2 at byte offset {128 + 64} has x=128"),
     ]:

@@ -207,13 +207,13 @@ def test_any_label_file_is_a_list_or_one_data_error(tmp_path, data):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"p": None}, "cannot be read as an .npz file with the arrays t, x, y and p"),
+        ({"p": None}, "has no array 'p'.*an .npz file with the arrays t, x, y and p"),
         ({"x": np.arange(7)}, "columns of one length"),
         ({"x": np.zeros((8, 1))}, "columns of one length"),
         ({"y": np.arange(8) + 253}, "row 7 has y=260, but y must be 0 to 259"),
         ({"x": np.full(8, -1)}, "row 0 has x=-1"),
         ({name: np.empty(0) for name in "txyp"}, "holds no events"),
-        ({"t": np.array([None] * 8)}, "cannot be read"),
+        ({"t": np.array([None] * 8)}, "'t' holds Python objects"),
     ],
 )
 def test_damaged_events_are_named(tmp_path, changes, message):

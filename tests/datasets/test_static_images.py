@@ -149,7 +149,7 @@ class TestCIFAR:
         ("images", "labels", "message"),
         [
             (some_images(2, 0)[:, :5], [0, 1], "'data' must be an array of uint8"),
-            (some_images(2, 0).astype(f32), [0, 1], "got float32 of shape"),
+            (some_images(2, 0).astype(f32), [0, 1], "holds an array of f4"),
             (some_images(2, 0), [0], "got a list of 1"),
             (some_images(2, 0), [0, 10], "integers from 0 to 9"),
             (some_images(2, 0), None, "got nothing"),

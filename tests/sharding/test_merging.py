@@ -133,6 +133,8 @@ def test_other_samples_are_not_compared(folder):
 @given(n_samples=st.integers(1, 500), batch_size=st.integers(1, 40), count=st.integers(1, 9))
 def test_parts_are_whole_batches_and_everything_once(n_samples, batch_size, count):
     class Dataset:
+        frame_shape = (4, 2, 8, 8)
+
         def __len__(self):
             return n_samples
 
@@ -184,6 +186,8 @@ def test_the_estimate_of_a_million_samples(monkeypatch):
     monkeypatch.setattr("redundancy.sharding.estimate.peak_bytes", lambda: 5 * 10**8)
 
     class Million:
+        frame_shape = (4, 2, 8, 8)
+
         def __len__(self):
             return 1_000_000
 

@@ -82,7 +82,7 @@ def test_any_batches_in_any_order_count_as_a_plain_loop_does(clips, cuts, backwa
 @pytest.mark.parametrize("missing", ["prediction", "label", "recording"])
 def test_without_recordings_labels_or_predictions_there_is_none(missing):
     state = RecordingAccuracy().observe(root([1, 0], [0, 0]).drop_vars(missing))
-    assert not state.variables
+    assert not any(variable.size for variable in state.variables.values())
     accuracy, n_recordings = computed(merge(state, state))
     assert np.isnan(accuracy)
     assert n_recordings == 0
