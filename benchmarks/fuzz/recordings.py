@@ -120,14 +120,14 @@ def _images(seed: int) -> NDArray[np.uint8]:
 
 
 def write_cifar_pickle(folder: Path, seed: int) -> None:
-    """The test images of CIFAR-10 as a pickle."""
+    """Write the test images of CIFAR-10 as a pickle."""
     content = {b"data": _images(seed), b"labels": [9, 1], b"filenames": [b"x.png"] * 2}
     path = _made(folder / "cifar-10-batches-py" / "test_batch")
     path.write_bytes(pickle.dumps(content, protocol=2))
 
 
 def write_cifar_records(folder: Path, seed: int) -> None:
-    """The same in the binary form."""
+    """Write the same in the binary form."""
     path = _made(folder / "cifar-10-batches-bin" / "test_batch.bin")
     path.write_bytes(b"".join(bytes([9 - n]) + x.tobytes() for n, x in enumerate(_images(seed))))
 
