@@ -35,9 +35,7 @@ def test_an_input_is_made_of_its_number_alone(tmp_path: Path) -> None:
     assert len({outcome.how for outcome in forward}) > 6
 
 
-def test_what_is_wrong_is_counted_as_wrong(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_wrong_is_counted_as_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bench = Bench(tmp_path, ["frames .npz"])
     bench.digests["frames .npz"] = "other numbers"
     monkeypatch.setattr(Bench, "_damage", lambda *_: ("nothing", False))
