@@ -44,7 +44,7 @@ def read_bytes(path: Path) -> bytes:
         data = path.read_bytes()
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
-    if data and data.count(0) == len(data):
+    if data and not any(data[:64]) and data.count(0) == len(data):
         raise DataError(
             f"{path} holds nothing but zero bytes, {len(data)} of them, as a file that was copied "
             "or downloaded in part; get it again"
