@@ -9,7 +9,7 @@ RESULTS = $(DEMO)/vanilla/results.nc $(DEMO)/asa/results.nc
 # Folder of N-MNIST recordings; without it `make reproduce` leaves N-MNIST out.
 NMNIST ?= $(wildcard ../shared/data/nmnist)
 
-.PHONY: demo figures reproduce test lint bench clean
+.PHONY: demo figures reproduce test lint bench fuzz clean
 .DEFAULT_GOAL := demo
 
 # The virtual environment, with pinned packages; made once, and again only when
@@ -57,6 +57,9 @@ lint: $(READY)  ## style and types
 
 bench: $(READY)  ## measure speed and memory as ratios
 	@$(BIN)/python -m benchmarks
+
+fuzz: $(READY)  ## open damaged and foreign files of every kind for two minutes; SEED=3 for others
+	@$(BIN)/python -m benchmarks.fuzz --seconds 120 --seed $(or $(SEED),0)
 
 clean:  ## remove what make made
 	rm -rf $(VENV) $(DEMO) .mypy_cache .ruff_cache .pytest_cache .hypothesis

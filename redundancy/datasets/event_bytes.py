@@ -34,16 +34,22 @@ def read_bytes(path: Path) -> bytes:
     UsageError
         If it is no regular file.
     DataError
-        If it cannot be read.
+        If it cannot be read, or holds nothing but zeros: some formats take any bytes.
     LimitError
         If what is read of it would take more memory than one file may.
     """
     check_regular_file(path)
     try:
         check_claim(_MEMORY_PER_BYTE * path.stat().st_size, f"{path}")
-        return path.read_bytes()
+        data = path.read_bytes()
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
+    if data and not any(data[:64]) and data.count(0) == len(data):
+        raise DataError(
+            f"{path} holds nothing but zero bytes, {len(data)} of them, as a file that was copied "
+            "or downloaded in part; get it again"
+        )
+    return data
 
 
 def assemble_events(

@@ -41,6 +41,9 @@ def read_event_image(path: Path, sensor_size: tuple[int, int]) -> tuple[Mask, Ma
 
     check_regular_file(path)
     try:
+        # Decoding passes over the checksums of the pixels.
+        with Image.open(path, formats=["PNG"]) as image:
+            image.verify()
         with Image.open(path, formats=["PNG"]) as image:
             size, mode = (image.height, image.width), image.mode
             if size == sensor_size and mode in _MODES:

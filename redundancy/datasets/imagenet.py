@@ -142,6 +142,9 @@ def read_image(path: Path, resize: int, crop: int) -> NDArray[np.uint8]:
         with warnings.catch_warnings():
             # What Pillow warns of is refused, or within the limit.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            # Decoding passes over the checksums that a PNG has.
+            with Image.open(path) as opened:
+                opened.verify()
             with Image.open(path) as opened:
                 width, height = opened.size
                 shorter = max(min(width, height), 1)

@@ -223,3 +223,27 @@ def test_events_are_limited_by_the_size_of_their_file(tmp_path, monkeypatch):
             file.truncate(1 << 30)
         with pytest.raises(LimitError, match=f"{name} claims"):
             read(tmp_path / name)
+
+
+@pytest.mark.parametrize("reader", [read_recording, lambda path: read_batch(path, CIFAR10_FORMAT)])
+@pytest.mark.parametrize("n_bytes", [5, 3073, 5 * 3073])
+def test_zeros_are_no_events_and_no_images(tmp_path, reader, n_bytes):
+    path = tmp_path / "1.bin"
+    path.write_bytes(bytes(n_bytes))
+    with pytest.raises(DataError, match=rf"1.bin holds nothing but zero bytes, {n_bytes}"):
+        reader(path)
+
+
+@pytest.mark.parametrize(
+    "reader", [lambda path: read_event_image(path, (260, 346)), lambda path: read_image(path, 8, 8)]
+)
+def test_the_checksums_of_images_are_checked(tmp_path, reader):
+    path, random = tmp_path / "1.png", np.random.default_rng(0)
+    Image.fromarray(random.integers(0, 256, (260, 346, 3)).astype(np.uint8)).save(path)
+    reader(path)
+    content = path.read_bytes()
+    # The checksum of the pixels, and pixels whose own checksum was zeroed with them.
+    for place in (content.index(b"IEND") - 8, content.index(b"IEND") - 12):
+        path.write_bytes(content[:place] + bytes(4) + content[place + 4 :])
+        with pytest.raises(DataError, match=r"1.png cannot be read as"):
+            reader(path)
