@@ -360,5 +360,5 @@ def test_an_archive_whose_inner_headers_are_damaged(tmp_path: Path) -> None:
     no_text[name] = 0xE5
     for changed in (bytes(no_text), content + content, b"x" + content):
         path.write_bytes(changed)
-        with pytest.raises(CheckpointError, match="whole.pt is damaged"):
+        with pytest.raises(CheckpointError, match=r"whole.pt is damaged"):
             load_checkpoint(path)
