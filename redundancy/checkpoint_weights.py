@@ -7,14 +7,13 @@ import io
 import os
 import pickle
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from redundancy.checkpoint_kinds import refuse_other_kinds
-from redundancy.errors import CheckpointError, StorageError, UsageError
-from redundancy.files import atomic_path, full_disk_as_sentence
+from redundancy.errors import CheckpointError, LimitError, StorageError, UsageError
+from redundancy.files import atomic_path, check_archive_start, full_disk_as_sentence
 from redundancy.limits import check_claim
 from redundancy.weight_types import type_problem
 
@@ -80,11 +79,15 @@ def _check_archive(path: Path) -> None:
             entries = archive.infolist()
             claimed = sum(entry.file_size for entry in entries)
             check_claim(claimed, f"{path}, unpacked,")
+            check_archive_start(entries)
             for entry in entries:
                 with archive.open(entry) as file:
                     while file.read(_BLOCK):
                         pass
-    except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError) as error:
+    except LimitError:
+        raise
+    # A damaged archive fails in as many ways as zip and deflate have.
+    except Exception as error:
         raise CheckpointError(
             f"{path} is damaged: its bytes are not those that were saved ({error}); get it again"
         ) from None

@@ -9,7 +9,8 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from redundancy.errors import StorageError, UsageError
@@ -156,6 +157,21 @@ def sha256_of(path: str | os.PathLike[str]) -> str:
     """Return the SHA-256 of a file's bytes, in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_archive_start(entries: Sequence[zipfile.ZipInfo]) -> None:
+    """Refuse a zip archive before which something else stands.
+
+    Archives are read from their end: of two files in one, only the second would be seen.
+
+    Raises
+    ------
+    BadZipFile
+        If no entry begins with the file.
+    """
+    start = min((entry.header_offset for entry in entries), default=0)
+    if start:
+        raise zipfile.BadZipFile(f"its archive begins at byte offset {start} only")
 
 
 @contextlib.contextmanager

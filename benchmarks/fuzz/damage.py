@@ -105,4 +105,6 @@ def damaged(content: bytes, random: Random, others: Sequence[bytes]) -> tuple[by
         damage = random.choice(DAMAGES) if data else append
         damage(data, random, others)
         words.append(damage.__name__)
+    if data and bytes(data) in others:  # whole, and no damage
+        flip_bits(data, random, others)
     return bytes(data), " and ".join(words)

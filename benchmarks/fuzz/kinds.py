@@ -105,7 +105,7 @@ KINDS: dict[str, Kind] = {
     "kept states": Kind(
         networks.write_kept_states,
         numbers.of_kept_states,
-        ".shards-*/*.nc",
+        ".shards-*/*",
         edits.edit_hdf5,
     ),
     "frames .npz": Kind(

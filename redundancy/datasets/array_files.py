@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from redundancy.errors import DataError, LimitError, UsageError
 from redundancy.file_kinds import but_is
+from redundancy.files import check_archive_start
 from redundancy.limits import check_claim, check_regular_file
 
 _MAGIC = b"\x93NUMPY"
@@ -51,6 +52,10 @@ def read_npz(
     check_regular_file(path)
     try:
         with zipfile.ZipFile(path) as archive:
+            check_archive_start(archive.infolist())
+            for name in archive.namelist():
+                # A name stands twice; one that was damaged would be an array that is missing.
+                archive.open(name).close()
             names = {name.removesuffix(".npy"): name for name in archive.namelist()}
             missing = [name for name in needed if name not in names]
             if missing:
@@ -81,10 +86,9 @@ def read_npy(path: str | os.PathLike[str], layout: str) -> NDArray[Any]:
             check_claim(_claimed_bytes(file, f"{path}"), f"{path}")
             file.seek(0)
             try:
-                array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+                return _whole_array(file)
             finally:
                 at = file.tell()
-        return array
     except (DataError, LimitError, UsageError):
         raise
     # A damaged header fails in as many ways as Python's own parser has.
@@ -96,7 +100,14 @@ def read_npy(path: str | os.PathLike[str], layout: str) -> NDArray[Any]:
 
 def _member(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
     with archive.open(name) as file:
-        array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+        return _whole_array(file)
+
+
+def _whole_array(file: IO[bytes]) -> NDArray[Any]:
+    """Read an array to the end of its file, where a zip archive compares the checksum."""
+    array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+    if file.read(1):
+        raise ValueError(f"there is more behind its array of shape {array.shape}")
     return array
 
 

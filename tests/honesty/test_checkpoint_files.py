@@ -347,3 +347,18 @@ def test_training_on_a_full_disk_is_one_sentence(tmp_path: Path) -> None:
     assert "takes no more data (File too large)" in " ".join(ended.stderr.split())
     assert "Traceback" not in ended.stderr
     assert not any("partial" in path.name for path in (tmp_path / "new").iterdir())
+
+
+def test_an_archive_whose_inner_headers_are_damaged(tmp_path: Path) -> None:
+    own_content(tmp_path)
+    path = tmp_path / "whole.pt"
+    content = path.read_bytes()
+    name = content.index(b"data.pkl")
+    flags = content.index(b"PK\x03\x04") + 6
+    no_text = bytearray(content)
+    no_text[flags + 1] |= 8  # its name is UTF-8
+    no_text[name] = 0xE5
+    for changed in (bytes(no_text), content + content, b"x" + content):
+        path.write_bytes(changed)
+        with pytest.raises(CheckpointError, match=r"whole.pt is damaged"):
+            load_checkpoint(path)

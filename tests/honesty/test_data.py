@@ -17,6 +17,7 @@ from redundancy.datasets.base import Batch
 from redundancy.datasets.checked_batch import iterate_batches, read_first_batch
 from redundancy.datasets.cifar_files import CIFAR10_FORMAT, read_batch
 from redundancy.datasets.event_tables import read_text_events
+from redundancy.datasets.frames_file import FramesFile
 from redundancy.datasets.imagenet import read_image
 from redundancy.errors import DataError, LimitError, RedundancyError, UsageError
 from redundancy.limits import VARIABLE
@@ -327,3 +328,38 @@ def test_what_is_no_file_is_never_read(tmp_path):
     ):
         with pytest.raises(RedundancyError, match=r"is a (device|pipe), expected a file"):
             read()
+
+
+def stored(path, **arrays):
+    np.savez(path, **arrays)
+    return path.read_bytes()
+
+
+def test_of_two_files_in_one_the_second_is_not_read_alone(tmp_path):
+    path, frames = tmp_path / "a.npz", np.zeros((2, 3, 2, 4, 4), np.uint8)
+    first, second = stored(path, frames=frames), stored(path, frames=frames + 1)
+    for before in (first, b"x"):
+        path.write_bytes(before + second)
+        with pytest.raises(DataError, match=r"its archive begins at byte offset \d+ only"):
+            FramesFile(path)
+
+
+def test_an_array_whose_name_was_damaged_is_not_missing(tmp_path):
+    path, frames = tmp_path / "a.npz", np.zeros((2, 3, 2, 4, 4), np.uint8)
+    content = stored(path, frames=frames, labels=np.arange(2))
+    listed = content.rindex(b"labels.npy")
+    path.write_bytes(content[:listed] + b"m" + content[listed + 1 :])
+    with pytest.raises(DataError, match=r"a.npz cannot be read as an .npz file"):
+        FramesFile(path)
+
+
+def test_a_header_that_claims_less_than_there_is(tmp_path):
+    path, table = tmp_path / "a.npy", np.zeros((9, 4), np.int64)
+    np.save(path, table)
+    path.write_bytes(path.read_bytes().replace(b"(9, 4)", b"(8, 4)"))
+    with pytest.raises(DataError, match="there is more behind its array of shape"):
+        read_npy(path, "an .npy file")
+    content = stored(tmp_path / "a.npz", frames=np.zeros((9, 3, 2, 4, 4), np.uint8))
+    (tmp_path / "a.npz").write_bytes(content.replace(b"(9, 3, 2, 4, 4)", b"(8, 3, 2, 4, 4)"))
+    with pytest.raises(DataError, match=r"a.npz cannot be read as"):
+        FramesFile(tmp_path / "a.npz")
