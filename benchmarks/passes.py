@@ -19,6 +19,7 @@ from redundancy.forward import reset_state
 from redundancy.network_observer import NetworkObserver
 from redundancy.neurons import find_spiking_layers
 from redundancy.probe import Probe
+from redundancy.probes.call_order import CallStack
 
 if TYPE_CHECKING:
     from torch import nn
@@ -133,8 +134,9 @@ def _general(network: nn.Module, batch: Batch, observer: NetworkObserver) -> lis
 def reading_of(network: nn.Module) -> Callable[[Batch], object]:
     """Return the forward pass in which every neuron's U is got and checked, and not used."""
     modules = dict(network.named_modules())
+    calls = CallStack(network)
     probes = [
-        Probe(name, modules[name], adapter, (), adapter.describe(modules[name]))
+        Probe(name, modules[name], adapter, (), calls)
         for name, adapter in find_spiking_layers(network).items()
     ]
 
