@@ -236,19 +236,19 @@ def test_bins_too_wide_for_a_channels_threshold_are_told(results_of, tmp_path):
     [
         (
             lambda n: n.conv2.conv.weight[0, 0, 0].fill_(float("nan")),
-            "layer 'conv2.neuron' has NaN",
+            "weight conv2.conv.weight has",
         ),
-        (lambda n: n.conv3.conv.bias[:1].fill_(float("inf")), "layer 'conv3.neuron' has infinite"),
-        (lambda n: n.fc2.linear.bias[:1].fill_(float("-inf")), "layer 'fc2.neuron' has infinite"),
+        (lambda n: n.conv3.conv.bias[:1].fill_(float("inf")), "weight conv3.conv.bias has"),
+        (lambda n: n.fc2.linear.bias[:1].fill_(float("-inf")), "weight fc2.linear.bias has"),
     ],
 )
-def test_potentials_that_are_no_numbers(folder, tmp_path, edit, told):
+def test_weights_that_are_no_numbers(folder, tmp_path, edit, told):
     path = save_network(tmp_path / "broken.pt", edit)
     data = save_frames(tmp_path / "toy.npz", ToyDataset(6))
     for command in (["spike-features"], ["energy"], ["figure", "6"], ["record"]):
         code, said, err = run_analyze(*command, path, *data, "--out", tmp_path / "out.zarr")
         assert (code, said) == (1, "")
-        assert f"{told} membrane potentials; check the network's weights and its input" in err
+        assert f"{told} values that are not finite (NaN or infinite)" in err
         assert sorted(p.name for p in tmp_path.iterdir()) == ["broken.pt", "toy.npz"]
     # What was computed of the other network is not lost.
     good = save_network(tmp_path / "good.pt")

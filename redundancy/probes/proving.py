@@ -184,11 +184,11 @@ def check_unchanged(network: nn.Module, proof: Proof, seed: int) -> None:
     RecordingError
         If a module of it gives anything else for the few samples.
     """
-    again = rerun(network, proof.calling, proof.inputs, seed)
-    if again != proof.trace:
+    different = first_difference(proof.trace, rerun(network, proof.calling, proof.inputs, seed))
+    if different is not None:
         raise RecordingError(
             "the network has changed while it was analysed: for the first samples, "
-            f"{first_difference(proof.trace, again)!r} gives something else than at the beginning "
+            f"{different!r} gives something else than at the beginning "
             "(a counter, weights or state that forward changes); let forward do the same for the "
             "same input, after a reset"
         )

@@ -417,7 +417,8 @@ class TestOlderFiles:
         older(results).save(tmp_path / "results.nc")
         read = load_results(tmp_path / "results.nc")
         for convention in CONVENTIONS:
-            xr.testing.assert_identical(read.energy(convention), results.energy(convention))
+            now = results.energy(convention).drop_vars(schema.SPIKE_PATH, errors="ignore")
+            xr.testing.assert_identical(read.energy(convention), now)
             np.testing.assert_array_equal(
                 read.energy_replicates(convention), results.energy_replicates(convention)
             )
@@ -445,8 +446,8 @@ class TestOlderFiles:
         assert code == 1
         assert "before it was measured" in err
         code, out, err = run_analyze("compare", *paths, "--out", tmp_path / "b")
-        assert code == 0, err
-        assert "made before it was measured" in " ".join(out.split())
+        assert code == 1
+        assert "made before it was measured" in err
 
     def test_old_and_new_parts_do_not_join(self, average):
         nodes = [
@@ -521,8 +522,7 @@ class TestUncountedOperations:
         assert all(operation in text for operation in OPERATIONS)
         (csv,) = (tmp_path / "out").rglob("energy.csv")
         assert "uncounted_operations" in csv.read_text().splitlines()[0]
-        (summary,) = (tmp_path / "out").rglob("summary.json")
-        assert json.loads(summary.read_text())["uncounted_operations"] == OPERATIONS
+        assert results.summary()["uncounted_operations"] == OPERATIONS
         ax = plot_energy({"net": results.energy()})
         assert "operations of 2 functional calls not counted" in ax.get_title(loc="left")
         assert "not counted" not in EnergyReport().text({"net": pooled})
