@@ -445,7 +445,7 @@ class TestOlderFiles:
         code, out, err = run_analyze("energy", paths[1], "--out", tmp_path / "a")
         assert code == 1
         assert "before it was measured" in err
-        code, out, err = run_analyze("compare", *paths, "--out", tmp_path / "b")
+        code, _, err = run_analyze("compare", *paths, "--out", tmp_path / "b")
         assert code == 1
         assert "made before it was measured" in err
 
