@@ -1,13 +1,19 @@
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redundancy.files import atomic_path, sha256_of, write_text
+import redundancy
+from redundancy.errors import StorageError
+from redundancy.files import atomic_path, full_disk_as_sentence, sha256_of, write_text
 
 
 def names(folder: Path) -> list[str]:
@@ -116,3 +122,57 @@ def test_sha256_is_that_of_the_bytes(tmp_path: Path) -> None:
     large = bytes(range(256)) * 5000
     path.write_bytes(large)
     assert sha256_of(path) == hashlib.sha256(large).hexdigest()
+
+
+def test_all_is_on_the_disk_before_it_takes_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power cut after the renaming must not leave a name without content."""
+    done: list[str] = []
+
+    def seen(function: Callable[..., object], what: str) -> Callable[..., object]:
+        def call(*arguments: object, **others: object) -> object:
+            place = arguments[0]
+            if isinstance(place, int):
+                place = os.readlink(f"/proc/self/fd/{place}")
+            done.append(f"{what} {re.sub('[.]partial-[0-9a-f]+', '', Path(str(place)).name)}")
+            return function(*arguments, **others)
+
+        return call
+
+    monkeypatch.setattr(os, "fsync", seen(os.fsync, "sync"))
+    monkeypatch.setattr(os, "replace", seen(os.replace, "rename"))
+    folder = tmp_path / "there"
+    write_text(folder / "text.txt", "x")
+    assert done == ["sync text.txt", "rename text.txt", "sync there"]
+    done.clear()
+    with atomic_path(folder / "run.zarr") as temporary:
+        (temporary / "group").mkdir(parents=True)
+        (temporary / "group" / "chunk").touch()
+    assert done == ["sync chunk", "sync group", "sync run.zarr", "rename run.zarr", "sync there"]
+
+
+def test_a_disk_that_turns_out_full_when_it_is_waited_for_leaves_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "no space")
+
+    (tmp_path / "text.txt").write_text("old")
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StorageError), full_disk_as_sentence(tmp_path, "make room"):
+        write_text(tmp_path / "text.txt", "new")
+    assert (tmp_path / "text.txt").read_text() == "old"
+    assert names(tmp_path) == ["text.txt"]
+
+
+def test_every_renaming_goes_through_one_place() -> None:
+    renaming = re.compile(r"os[.](replace|rename)\(|[.]rename\((?!\w+=|\{)|shutil[.]move")
+    package = Path(redundancy.__file__).parent
+    found = {
+        path.name
+        for path in package.rglob("*.py")
+        if renaming.search(path.read_text(encoding="utf-8"))
+    }
+    # The mark of an unfinished folder holds nothing.
+    assert found <= {"files.py", "unfinished.py"}

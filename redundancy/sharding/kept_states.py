@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from redundancy import schema
-from redundancy.errors import UsageError
+from redundancy.errors import ResultsError, UsageError
 from redundancy.files import full_disk_as_sentence, write_text
 from redundancy.nodes import check_version, read_nodes, write_nodes
 from redundancy.sharding.gathering import Gathered, Piece
@@ -22,6 +22,7 @@ _PREFIX = ".shards-"
 _IDENTITY = "run.json"
 _MERGED = "merged.nc"
 _KIND = "states"
+_RUN = "run"
 # Keeping takes at most about this share of the time of an analysis.
 _MOST_TIME = 0.05
 
@@ -105,6 +106,8 @@ class KeptStates:
                 other = json.loads(path.read_text(encoding="utf-8"))
             except (OSError, ValueError):
                 continue
+            if not isinstance(other, dict):
+                continue
             different = [
                 f"{words} and now {now}" for words, now in differences(other, identity).values()
             ]
@@ -122,12 +125,19 @@ class KeptStates:
         for path in sorted(self.folder.glob("*.nc"), key=lambda path: (path.name != _MERGED, path)):
             nodes, attributes = read_nodes(path)
             check_version(path, attributes, _KIND)
+            # Files of versions before do not say.
+            if attributes.get(_RUN, self.folder.name) != self.folder.name:
+                raise ResultsError(f"{path} was kept of another run; remove it")
             gathered.device = str(attributes["device"])
             piece = Piece(Shard(int(attributes["start"]), int(attributes["stop"])), nodes)
             if piece.samples.start < gathered.stop:
                 path.unlink()
                 continue
             if path.name != _MERGED:
+                if path != self._path(piece.samples):
+                    raise ResultsError(
+                        f"{path} holds what was kept as {self._path(piece.samples).name}; remove it"
+                    )
                 self._written.add(piece.samples)
             gathered.add(piece)
         self.n_samples = gathered.n_samples
@@ -181,6 +191,7 @@ class KeptStates:
             "start": piece.samples.start,
             "stop": piece.samples.stop,
             "device": device,
+            _RUN: self.folder.name,
         }
         write_nodes(path, piece.nodes, attributes)
 

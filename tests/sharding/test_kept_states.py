@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -21,11 +22,11 @@ def nodes() -> Nodes:
     return {"/": xr.Dataset(), "conv": xr.Dataset({"spike_count": counts})}
 
 
-def keep(folder: Path) -> Path:
+def keep(folder: Path, identity: Mapping[str, object] = IDENTITY, start: int = 0) -> Path:
     """Keep some samples, and return the file they are in."""
     kept = KeptStates(folder)
-    gathered = kept.open(IDENTITY, 0)
-    gathered.add(Piece(Shard(0, 6), nodes()))
+    gathered = kept.open(identity, 0)
+    gathered.add(Piece(Shard(start, start + 6), nodes()))
     gathered.device = "cpu"
     kept.keep(gathered, now=True)
     (path,) = folder.glob(".shards-*/*.nc")
@@ -67,3 +68,24 @@ def test_a_disk_that_was_full_from_the_first_file_on_is_gone_on_from(tmp_path: P
     path.unlink()
     (path.parent / "run.json").unlink()
     assert resumed(tmp_path).n_samples == 0
+
+
+def test_what_was_kept_of_another_run_is_refused(tmp_path: Path) -> None:
+    own, other = keep(tmp_path / "own"), keep(tmp_path / "other", {**IDENTITY, "weights": "other"})
+    own.write_bytes(other.read_bytes())
+    with pytest.raises(ResultsError, match=r"merged.nc was kept of another run; remove it"):
+        resumed(tmp_path / "own")
+
+
+def test_what_was_kept_counts_once(tmp_path: Path) -> None:
+    path = keep(tmp_path, start=6)
+    path.with_name("000000000009.nc").write_bytes(path.read_bytes())
+    with pytest.raises(ResultsError, match=r"09.nc holds what was kept as 000000000006.nc; remove"):
+        resumed(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"[]", b"5", b"{", b"\xff"])
+def test_a_damaged_description_of_another_run_is_no_run(tmp_path: Path, content: bytes) -> None:
+    path = keep(tmp_path)
+    (path.parent / "run.json").write_bytes(content)
+    assert KeptStates(tmp_path, resume=True).open({"weights": "b"}, 0).n_samples == 0
