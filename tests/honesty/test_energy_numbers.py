@@ -442,7 +442,7 @@ class TestOlderFiles:
         paths = [tmp_path / "new.nc", tmp_path / "old.nc"]
         average.save(paths[0])
         older(average).save(paths[1])
-        code, out, err = run_analyze("energy", paths[1], "--out", tmp_path / "a")
+        code, _, err = run_analyze("energy", paths[1], "--out", tmp_path / "a")
         assert code == 1
         assert "before it was measured" in err
         code, _, err = run_analyze("compare", *paths, "--out", tmp_path / "b")
