@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import xarray as xr
 
 from redundancy import schema
-from redundancy.errors import UsageError
+from redundancy.errors import ResultsError, UsageError
 from redundancy.report.output import figure_of
 from redundancy.report.text import format_table
 from redundancy.stats.energy import energy_change
@@ -25,7 +25,7 @@ from redundancy.tables import (
     write_csv,
     write_table,
 )
-from redundancy.tables.quantities import has_energy
+from redundancy.tables.quantities import energy_notes, has_energy, tells_energy
 
 if TYPE_CHECKING:
     from redundancy.report.output import Drawing
@@ -60,11 +60,11 @@ class EnergyReport:
                 raise UsageError(f"{name} must be picojoules of at least 0 and finite, got {value}")
 
     def tables_of(self, networks: Mapping[str, Results]) -> dict[str, xr.Dataset]:
-        """Return the energy table of every network that has one."""
+        """Return the energy table of every network whose results tell one."""
         return {
             name: results.energy(self.convention, self.e_mac, self.e_ac)
             for name, results in networks.items()
-            if has_energy(results)
+            if tells_energy(results, self.convention)
         }
 
     def write_tables(self, networks: Mapping[str, Results], folder: Path) -> list[Path]:
@@ -87,10 +87,21 @@ class EnergyReport:
         from redundancy import plots
 
         tables = {name: _attention_as_one(t) for name, t in self.tables_of(networks).items()}
+        if not tables:
+            return
         yield "energy", lambda: figure_of(plots.plot_energy(tables))
 
     def text(self, networks: Mapping[str, Results]) -> str:
-        """Return the table of every network, and eq. 11 between the first and each other."""
+        """Return the table of every network, and eq. 11 between the first and each other.
+
+        Raises
+        ------
+        ResultsError
+            If the convention needs what an older version did not measure.
+        """
+        for name, results in networks.items():
+            if has_energy(results) and not tells_energy(results, self.convention):
+                raise ResultsError(energy_notes({name: results}, self.convention)[0])
         tables = self.tables_of(networks)
         first = next(iter(tables.values()))
         blocks = [

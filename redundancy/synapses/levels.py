@@ -242,13 +242,13 @@ def _multiplied(node: Any, operands: list[SpikeLevels | None], before: SpikeLeve
     if None not in operands:  # a product of two spike trains is no scaled one
         return OTHER
     constant = node._saved_self if operands[0] is None else node._saved_other
-    return _times(before, float(constant))
+    return _times(before, float(constant.detach()))
 
 
 def _divided(node: Any, operands: list[SpikeLevels | None], before: SpikeLevels) -> SpikeLevels:
     if operands[0] is None or operands[1] is not None:
         return OTHER
-    divisor = float(node._saved_other)
+    divisor = float(node._saved_other.detach())
     return _times(before, 1 / divisor if divisor else math.nan)
 
 

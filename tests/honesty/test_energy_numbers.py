@@ -445,9 +445,12 @@ class TestOlderFiles:
         code, _, err = run_analyze("energy", paths[1], "--out", tmp_path / "a")
         assert code == 1
         assert "before it was measured" in err
-        code, _, err = run_analyze("compare", *paths, "--out", tmp_path / "b")
-        assert code == 1
-        assert "made before it was measured" in err
+        paths.append(tmp_path / "older.nc")
+        older(average).save(paths[2])
+        for number, sources in enumerate((paths[:2], paths[1::-1], paths[1:])):
+            code, out, err = run_analyze("compare", *sources, "--out", tmp_path / f"b{number}")
+            assert code == 0, err
+            assert "made before it was measured" in " ".join(out.split())
 
     def test_old_and_new_parts_do_not_join(self, average):
         nodes = [
