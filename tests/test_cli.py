@@ -120,6 +120,12 @@ def test_a_recording_takes_a_checkpoints_place(analyze, folder, tmp_path):
         )
         assert code == 0
     recorded, direct = (load_results(tmp_path / out / "results.nc").summary() for out in "ab")
+    # How a network was read is known of the network alone.
+    for name in (
+        *("calling_convention", "output_axes", "draws_random_numbers", "random_seed"),
+        *("spike_sources", "verified_batches"),
+    ):
+        recorded.pop(name), direct.pop(name)
     assert recorded == direct
     assert "recording of lif-snn-3" in analyze("info", run)[1]
     code, _, err = analyze("record", folder / "asa.pt", *data(folder), "-o", run)
@@ -200,7 +206,7 @@ def test_a_foreign_checkpoint_that_never_spikes_is_warned_of(analyze, folder, tm
         "--checkpoint-format", "asa-snn",
     )  # fmt: skip
     assert code == 0
-    assert err.startswith("warning: the network never spikes in 30 samples")
+    assert "warning: the network never spikes in 30 samples" in err
     assert "NASFR     0.0000" in out
 
 
