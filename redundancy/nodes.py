@@ -19,6 +19,8 @@ from redundancy.files import atomic_path
 
 # What a file holds, so that a part that is lost or changed is missed.
 CONTENTS = "contents"
+# The root node's own attributes, beside those of the file.
+_OF_ROOT = "root "
 _DIGEST_BYTES = hashlib.sha256().digest_size
 
 Nodes = dict[str, xr.Dataset]
@@ -122,7 +124,8 @@ def write_nodes(
     lost as numbers.
     """
     tree = xr.DataTree.from_dict(dict(nodes))
-    tree.attrs = dict(attributes)
+    of_root = {f"{_OF_ROOT}{name}": value for name, value in tree.attrs.items()}
+    tree.attrs = {**of_root, **attributes}
     content = _as_netcdf(tree, {})
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
         file.write(content)
@@ -147,8 +150,10 @@ def read_nodes(path: str | os.PathLike[str]) -> tuple[dict[str, xr.Dataset], dic
         raise ResultsError(
             f"{path} cannot be read ({type(error).__name__}); it is damaged, remove it"
         ) from error
-    attributes = {str(key): value for key, value in tree.attrs.items()}
-    tree.attrs = {}
+    every = {str(key): value for key, value in tree.attrs.items()}
+    attributes = {key: value for key, value in every.items() if not key.startswith(_OF_ROOT)}
+    of_root = {key: value for key, value in every.items() if key not in attributes}
+    tree.attrs = {key.removeprefix(_OF_ROOT): value for key, value in of_root.items()}
     return nodes_of(tree), attributes
 
 

@@ -19,7 +19,9 @@ IDENTITY = {"weights": "abc", "batch_size": 3}
 
 def nodes() -> Nodes:
     counts = xr.DataArray(range(1000), dims="channel", attrs={"merge": "sum"})
-    return {"/": xr.Dataset(), "conv": xr.Dataset({"spike_count": counts})}
+    # What was found out about the network, under a name that files use as well.
+    root = xr.Dataset(attrs={"calling_convention": "sequence", "random_seed": 3, "device": "x"})
+    return {"/": root, "conv": xr.Dataset({"spike_count": counts})}
 
 
 def keep(folder: Path, identity: Mapping[str, object] = IDENTITY, start: int = 0) -> Path:
@@ -42,7 +44,8 @@ def test_what_is_kept_is_read_again(tmp_path: Path) -> None:
     gathered = resumed(tmp_path)
     assert gathered.n_samples == 6
     assert gathered.device == "cpu"
-    xr.testing.assert_identical(gathered.pieces[0].nodes["conv"], nodes()["conv"])
+    for name, node in nodes().items():
+        xr.testing.assert_identical(gathered.pieces[0].nodes[name], node)
 
 
 @pytest.mark.parametrize("place", [0.02, 0.5, 0.98, 1.0])
