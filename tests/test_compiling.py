@@ -136,3 +136,22 @@ def test_a_cache_whose_files_cannot_be_written_is_done_without(module: Path, cac
         path.unlink()
         path.mkdir()
     assert run(module, cache)[0] == 5050
+
+
+def test_no_process_compiles_again_what_another_has_compiled():
+    """A kernel that is a closure over others has another key in the cache in every process."""
+    import subprocess
+    import sys
+
+    script = (
+        "from redundancy.synapses import kernels; "
+        "from redundancy.stats import bit_kernels, pool_kernels; "
+        "from redundancy.stats.sweep_kernels import neuron_kernel, sweep_kernel; "
+        "found = [*kernels._COUNTS.values(), neuron_kernel(), sweep_kernel('float32')]; "
+        "print(sum(sum(kernel.stats.cache_misses.values()) for kernel in found))"
+    )
+    misses = [
+        subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+        for _ in range(2)
+    ]
+    assert misses[1].stdout.split()[-1] == "0", misses[1].stdout

@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 from redundancy.compiling import compiled
 from redundancy.synapses.levels import GREATEST_LEVEL, Lattice
 
-_ROW = "UniTuple(int64, 2)({0}[::1], {0}, {0}, {0}, {0}, {0}, {0}, boolean)"
-_SUM = "Tuple((float64, int64))({0}[::1], float64)"
 _ALL = (
     "void({0}[:,:,:,::1], int64[::1], boolean, {0}, {0}, {0}, boolean, float64[::1], int64[:,::1])"
 )
@@ -59,69 +57,72 @@ def _plain_sum(row: NDArray[Any], total: float) -> tuple[float, int]:
     return total, unfit
 
 
-def _kernel(name: str) -> Any:
-    levels_of_row = compiled(_ROW.format(name))(_whole_levels)
-    add_row = compiled(_SUM.format(name))(_plain_sum)
+# Of no signature of their own: they are compiled into the count. As globals, not in a
+# closure, whose contents would make every process a key of its own in numba's cache.
+_levels_of_row: Any = numba.njit(nogil=True)(_whole_levels)
+_add_row: Any = numba.njit(nogil=True)(_plain_sum)
 
-    def count(
-        values: NDArray[Any],
-        meetings: NDArray[np.int64],
-        exact: bool,
-        parts: Any,
-        slack: Any,
-        most: Any,
-        above: bool,
-        sums: NDArray[np.float64],
-        counts: NDArray[np.int64],
-    ) -> None:
-        n_outer, n_samples, n_rows, n_positions = values.shape
-        zero, half = values.dtype.type(0), values.dtype.type(0.5)
-        limit = values.dtype.type(GREATEST_LEVEL)
-        if not above:
-            limit = min(most * parts + half, limit)
-        for sample in numba.prange(n_samples):
-            for outer in range(n_outer):
-                total = 0.0
-                nonzero, nonbinary, met, unfit, off = 0, 0, 0, 0, 0
-                for index in range(n_rows):
-                    row = values[outer, sample, index]
-                    row_nonzero, row_nonbinary, row_met = 0, 0, 0
-                    for position in range(n_positions):
-                        is_nonzero = int(row[position] != 0)
-                        row_nonzero += is_nonzero
-                        row_nonbinary += is_nonzero & int(row[position] != 1)
-                        row_met += is_nonzero * meetings[position]
-                    nonzero += row_nonzero
-                    nonbinary += row_nonbinary
-                    met += row_met
-                    # Binary rows, nearly all, are summed as integers: that is what
-                    # makes the loop a fast one.
-                    if row_nonbinary == 0:
-                        total += row_nonzero
+
+def _count(
+    values: NDArray[Any],
+    meetings: NDArray[np.int64],
+    exact: bool,
+    parts: Any,
+    slack: Any,
+    most: Any,
+    above: bool,
+    sums: NDArray[np.float64],
+    counts: NDArray[np.int64],
+) -> None:
+    n_outer, n_samples, n_rows, n_positions = values.shape
+    zero, half = values.dtype.type(0), values.dtype.type(0.5)
+    limit = values.dtype.type(GREATEST_LEVEL)
+    if not above:
+        limit = min(most * parts + half, limit)
+    for sample in numba.prange(n_samples):
+        for outer in range(n_outer):
+            total = 0.0
+            nonzero, nonbinary, met, unfit, off = 0, 0, 0, 0, 0
+            for index in range(n_rows):
+                row = values[outer, sample, index]
+                row_nonzero, row_nonbinary, row_met = 0, 0, 0
+                for position in range(n_positions):
+                    is_nonzero = int(row[position] != 0)
+                    row_nonzero += is_nonzero
+                    row_nonbinary += is_nonzero & int(row[position] != 1)
+                    row_met += is_nonzero * meetings[position]
+                nonzero += row_nonzero
+                nonbinary += row_nonbinary
+                met += row_met
+                # Binary rows, nearly all, are summed as integers: that is what
+                # makes the loop a fast one.
+                if row_nonbinary == 0:
+                    total += row_nonzero
+                    continue
+                if off == 0:
+                    levels, n_off = _levels_of_row(
+                        row, parts, slack, most, limit, zero, half, above
+                    )
+                    off = int(n_off > 0)
+                    if exact and off == 0:
+                        # All that was added so far is on the levels too, so
+                        # that this is the sum in order, to the bit.
+                        total += levels / parts
                         continue
-                    if off == 0:
-                        levels, n_off = levels_of_row(
-                            row, parts, slack, most, limit, zero, half, above
-                        )
-                        off = int(n_off > 0)
-                        if exact and off == 0:
-                            # All that was added so far is on the levels too, so
-                            # that this is the sum in order, to the bit.
-                            total += levels / parts
-                            continue
-                    total, row_unfit = add_row(row, total)
-                    unfit += row_unfit
-                sums[sample] += total
-                counts[sample, 0] += nonzero
-                counts[sample, 1] += nonbinary
-                counts[sample, 2] += met
-                counts[sample, 3] += unfit
-                counts[sample, 4] += off
-
-    return compiled(_ALL.format(name), parallel=True)(count)
+                total, row_unfit = _add_row(row, total)
+                unfit += row_unfit
+            sums[sample] += total
+            counts[sample, 0] += nonzero
+            counts[sample, 1] += nonbinary
+            counts[sample, 2] += met
+            counts[sample, 3] += unfit
+            counts[sample, 4] += off
 
 
-_COUNTS = {np.dtype(name): _kernel(name) for name in ("float32", "float64")}
+_COUNTS = {
+    np.dtype(name): compiled(_ALL.format(name), parallel=True)(_count)
+    for name in ("float32", "float64")
+}
 
 
 def count_inputs(
