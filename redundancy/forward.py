@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, cast
 
+from redundancy.errors import RecordingError
 from redundancy.neurons import NEURON_ADAPTERS, qualified_name
 
 if TYPE_CHECKING:
@@ -84,4 +85,11 @@ def reset_state(network: nn.Module) -> None:
             continue
         reset = getattr(module, "reset", None)
         if callable(reset):
-            reset()
+            try:
+                reset()
+            # It is the user's own code, which may fail with any error.
+            except Exception as error:
+                raise RecordingError(
+                    f"the reset() of a {type(module).__name__} fails ({type(error).__name__}: "
+                    f"{error}); it must bring the module back without arguments"
+                ) from error

@@ -53,6 +53,10 @@ def refuse_odd_weights(network: nn.Module) -> None:
     """Refuse weights that hold no real numbers: of lazy modules, meta, sparse, integers."""
     import torch
 
+    if not isinstance(network, torch.nn.Module):
+        raise RecordingError(
+            f"a network is an nn.Module, got {network!r}; give the module itself, built"
+        )
     lazy = torch.nn.parameter.UninitializedParameter | torch.nn.UninitializedBuffer
     buffers = [(n, b) for n, b in network.named_buffers() if b.is_floating_point() or b.is_meta]
     for name, tensor in (*network.named_parameters(), *buffers):

@@ -140,9 +140,6 @@ def test_a_cache_whose_files_cannot_be_written_is_done_without(module: Path, cac
 
 def test_no_process_compiles_again_what_another_has_compiled():
     """A kernel that is a closure over others has another key in the cache in every process."""
-    import subprocess
-    import sys
-
     script = (
         "from redundancy.synapses import kernels; "
         "from redundancy.stats import bit_kernels, pool_kernels; "

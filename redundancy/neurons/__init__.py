@@ -40,6 +40,10 @@ def is_unknown_neuron(module: nn.Module) -> bool:
         return False
     if names & _SPIKING_BASES:
         return True
+    from torch import nn
+
+    if isinstance(module, nn.modules.batchnorm._NormBase | nn.GroupNorm | nn.LayerNorm):
+        return False  # some are scaled by the threshold of the neuron that follows
     is_leaf = next(module.children(), None) is None
     has_threshold = any(hasattr(module, name) for name in _THRESHOLD_ATTRIBUTES)
     return is_leaf and has_threshold and not kind.__module__.startswith("torch.")

@@ -199,7 +199,14 @@ def check_output(network: nn.Module, output: Any) -> Tensor:
     import torch
 
     if isinstance(output, torch.Tensor):
-        return output
+        is_plain = output.layout == torch.strided and not output.is_complex()
+        if is_plain and output.dtype != torch.bool and output.numel():
+            return output
+        raise RecordingError(
+            f"the network ({type(network).__name__}) returns a tensor of {output.dtype}, "
+            f"{output.layout}, shape {tuple(output.shape)}; real numbers for each sample were "
+            "expected, so give a forward function that returns them"
+        )
     kind = "nothing (None)" if output is None else f"a {type(output).__name__}"
     if isinstance(output, Mapping):
         kind += f" of {', '.join(map(repr, list(output)[:4]))}"

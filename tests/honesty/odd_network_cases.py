@@ -562,6 +562,33 @@ for word, function in {
     )
 
 
+for word, function in {
+    "bool": lambda y: y > 0,
+    "complex64": lambda y: y.to(torch.complex64),
+    "sparse_coo": lambda y: y.to_sparse(),
+    "shape \\(0, 3\\)": lambda y: y[:0],
+}.items():
+    case(ERRORS, f"output of {word}".replace("\\", ""), f"returns a tensor of .*{word}")(
+        returning(function)
+    )
+
+
+@case(ERRORS, "reset that fails", "the reset\\(\\) of a FailingReset fails .ZeroDivisionError: no")
+class FailingReset(Three):
+    def reset(self):
+        raise ZeroDivisionError("no reason")
+
+
+@case("plain", "threshold-dependent batch normalisation")
+class ThresholdDependent(Three):
+    def __init__(self):
+        super().__init__()
+        self.bn = layer.ThresholdDependentBatchNorm2d(1.0, 0.5, 4)
+
+    def first(self, x):
+        return self.note("n1", self.n1(self.bn(self.c1(x))))
+
+
 @case(ERRORS, "network that fails", "the network itself .* fails .* ZeroDivisionError at odd_netw")
 class Failing(Three):
     def second(self, x):
